@@ -1,0 +1,6 @@
+export { bytesFromHex, concatBytes, hexFromBytes, sha256, u64le, utf8 } from './bytes.ts'
+export { type KeyPair, keyPairFromSeed, verifyStrict } from './ed25519.ts'
+export { type PublicError, TiramiError, toPublicError } from './errors.ts'
+export { MerkleLog } from './merkle.ts'
+export { type Clock, type Rng, systemClock, systemRng } from './ports.ts'
+export { FLOP_PER_TRM, MAX_AMOUNT_TRM, trmFromFlop } from './trm.ts'

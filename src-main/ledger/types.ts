@@ -1,0 +1,94 @@
+import type { Earnings, EarningsRange, Trade, TradeProof } from '../../src-preload/contract/index.ts'
+
+/** What both parties sign (spec section 2.3, layout v2). */
+export interface TradeTerms {
+  provider: string
+  consumer: string
+  amountTrm: bigint
+  tokensProcessed: bigint
+  timestampMs: bigint
+  modelId: string
+  /** 16 bytes, not all zero. */
+  nonce: Uint8Array
+}
+
+export interface SignedTrade {
+  terms: TradeTerms
+  /** 64 bytes over `canonicalTradeBytes(terms)`. */
+  providerSignature: Uint8Array
+  consumerSignature: Uint8Array
+}
+
+/** Facts about the job that are not signed. */
+export interface JobFacts {
+  flop: bigint
+  promptTokens: number
+  completionTokens: number
+  latencyMs: number
+  consumerLabel: string
+  /** The consumer key is held by this machine. */
+  ownKey: boolean
+}
+
+export interface ReserveRequest {
+  consumer: string
+  provider: string
+  amountTrm: bigint
+  /** After this moment the reservation may be voided by the ledger. */
+  expiresAtMs: number
+  /** How far below zero the consumer's account may go, in TRM (spec section 2.1: 1000 for strangers). */
+  creditLimitTrm: bigint
+}
+
+/** A node's account, derived from the transfers. */
+export interface Balance {
+  contributedTrm: bigint
+  consumedTrm: bigint
+  reservedTrm: bigint
+}
+
+export interface NetworkTotals {
+  nodes: number
+  contributedTrm: bigint
+  consumedTrm: bigint
+  trades: number
+}
+
+export interface JournalFacts {
+  records: number
+  bytes: number
+  headHashHex: string
+  recovery: { tornBytes: number; savedAs: string } | null
+}
+
+/** The ledger of record. All amounts are whole TRM. */
+export interface Ledger {
+  /**
+   * Moves `amountTrm` from available to reserved. Written in order, not yet durable: nothing was promised.
+   * @returns the reservation id, good for exactly one settle or void.
+   * @throws TiramiError INSUFFICIENT_BALANCE (402)
+   */
+  reserve(request: ReserveRequest): string
+  /**
+   * Posts at most the reserved amount, releases the rest, books the trade; all or nothing.
+   * Resolves when the records are on disk: only then may the trade be acknowledged.
+   * @throws TiramiError RESERVATION_UNKNOWN (409; used, voided or expired), TRADE_INVALID (400; bad signature,
+   *   replayed nonce, wrong parties, amount above the reservation), JOURNAL_WRITE_FAILED (503)
+   */
+  settle(reservationId: string, trade: SignedTrade, facts: JobFacts): Promise<Trade>
+  /** Releases the whole reservation. Unknown ids are ignored: voiding twice is harmless. */
+  void(reservationId: string, reason: string): void
+  balance(nodeId: string): Balance
+  network(): NetworkTotals
+  journal(): JournalFacts
+  merkleRootHex(): string
+  tradeCount(): number
+  /** Newest first. */
+  listTrades(query: { limit: number; beforeIndex?: number }): Promise<Trade[]>
+  earnings(provider: string, range: EarningsRange): Promise<Earnings>
+  /** @throws TiramiError TRADE_NOT_FOUND (404) */
+  proveTrade(tradeId: string): Promise<TradeProof>
+  onTrade(listener: (trade: Trade) => void): () => void
+  /** Commits what is pending, saves the projection, releases the directory lock. */
+  close(): Promise<void>
+}

@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitest/config'
+
+/** Tests against the built product: real processes, real clients, a real browser. */
+export default defineConfig({
+  test: {
+    include: ['e2e/**/*.test.ts'],
+    testTimeout: 600_000,
+    hookTimeout: 120_000,
+    pool: 'forks',
+    // Whole hosts are started here; two cores carry one file at a time.
+    fileParallelism: false,
+  },
+})
