@@ -1,0 +1,103 @@
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import { afterAll, expect, it } from 'vitest'
+import { type HostProcess, root, startHeadless, temporaryDirectory } from './support/host.ts'
+
+/** Random moments at which a host under load is killed. */
+const KILLS = Number(process.env.TIRAMI_KILLS ?? 200)
+/** Hosts with a data directory of their own, side by side. */
+const LANES = 2
+const CLIENTS = 4
+const SEED = Number(process.env.TIRAMI_SEED ?? 20261121)
+
+const data = temporaryDirectory()
+afterAll(() => data.remove())
+
+/** mulberry32: small, seeded, good enough to choose moments. */
+function random(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+interface Lane {
+  directory: string
+  acknowledged: Set<string>
+  random: () => number
+}
+
+/** Asks without pause until the host is gone; remembers every trade that the host acknowledged. */
+async function load(host: HostProcess, lane: Lane, streamed: boolean): Promise<void> {
+  const request = {
+    model: host.ready.model,
+    messages: [{ role: 'user' as const, content: 'hello' }],
+    max_tokens: 4,
+  }
+  for (;;) {
+    try {
+      if (streamed) {
+        const stream = await host.client.chat.completions.create({ ...request, stream: true })
+        for await (const chunk of stream) remember(lane, chunk)
+      } else {
+        remember(lane, await host.client.chat.completions.create(request))
+      }
+    } catch {
+      return
+    }
+  }
+}
+
+function remember(lane: Lane, answer: unknown): void {
+  const cost = (answer as { x_tirami?: { trade_id: string } }).x_tirami
+  if (cost) lane.acknowledged.add(cost.trade_id)
+}
+
+/** What a stranger finds in the journal: he must find it sound, and every acknowledged trade in it. */
+function verifyJournal(lane: Lane): void {
+  const verifier = spawnSync(
+    process.execPath,
+    [join(root, 'e2e/verify-journal.mjs'), join(lane.directory, 'ledger/journal.log'), '--list'],
+    { encoding: 'utf8', maxBuffer: 1 << 28 },
+  )
+  const report = JSON.parse(verifier.stdout) as { ok: boolean; tradeIds: string[] }
+  expect(report.ok, verifier.stdout.slice(0, 500)).toBe(true)
+  const booked = new Set(report.tradeIds)
+  for (const id of lane.acknowledged)
+    expect(booked.has(id), `trade ${id} was acknowledged and is lost`).toBe(true)
+}
+
+async function runLane(lane: Lane, kills: number): Promise<void> {
+  for (let kill = 0; kill < kills; kill++) {
+    // Some of the kills hit a host that is still starting.
+    const host = await startHeadless(lane.directory)
+    const network = (await (await host.api('/tirami/network')).json()) as { total_trades: number }
+    expect(network.total_trades).toBeGreaterThanOrEqual(lane.acknowledged.size)
+    const clients = Array.from({ length: CLIENTS }, (_, index) => load(host, lane, index % 2 === 0))
+    await new Promise((resolve) => setTimeout(resolve, lane.random() * 400))
+    await host.end('SIGKILL')
+    await Promise.all(clients)
+    if (kill % 20 === 19) verifyJournal(lane)
+  }
+}
+
+it(`no acknowledged trade is lost over ${KILLS} SIGKILLs at random moments under load (seed ${SEED})`, async () => {
+  const lanes = Array.from({ length: LANES }, (_, index) => ({
+    directory: join(data.path, `lane-${index}`),
+    acknowledged: new Set<string>(),
+    random: random(SEED + index),
+  }))
+  await Promise.all(lanes.map((lane) => runLane(lane, Math.ceil(KILLS / LANES))))
+  for (const lane of lanes) {
+    const host = await startHeadless(lane.directory)
+    const network = (await (await host.api('/tirami/network')).json()) as { total_trades: number }
+    await host.end('SIGTERM')
+    verifyJournal(lane)
+    expect(network.total_trades).toBeGreaterThanOrEqual(lane.acknowledged.size)
+    // The load must have been real, or the test proves nothing.
+    expect(lane.acknowledged.size).toBeGreaterThan(KILLS / LANES)
+  }
+})

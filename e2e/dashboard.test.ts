@@ -1,0 +1,171 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Browser, chromium, type Page } from 'playwright'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { eventually, type HostProcess, root, startHeadless, temporaryDirectory } from './support/host.ts'
+
+const executablePath = process.env.TIRAMI_CHROMIUM
+// On CI a machine without a browser is a broken machine, not a reason to skip.
+const run = executablePath || process.env.CI ? describe : describe.skip
+const shots = process.env.TIRAMI_SCREENSHOTS
+
+run('the dashboard in Chromium', () => {
+  const data = temporaryDirectory()
+  let host: HostProcess
+  let browser: Browser
+  let page: Page
+  const problems: string[] = []
+
+  beforeAll(async () => {
+    if (!executablePath) throw new Error('No Chromium was found on this CI machine.')
+    host = await startHeadless(data.path)
+    browser = await chromium.launch({
+      executablePath,
+      args: ['--no-sandbox', '--disable-background-networking'],
+    })
+    page = await browser.newPage({ viewport: { width: 1280, height: 900 } })
+    page.on('console', (message) => {
+      if (message.type() === 'error') problems.push(message.text())
+    })
+    page.on('pageerror', (error) => problems.push(error.message))
+    await page.goto(host.ready.dashboard)
+  })
+  afterAll(async () => {
+    await browser?.close()
+    await host?.end('SIGKILL')
+    data.remove()
+  })
+
+  const shot = async (name: string) => {
+    if (!shots) return
+    mkdirSync(join(root, shots), { recursive: true })
+    for (const scheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme: scheme, reducedMotion: 'reduce' })
+      await page.screenshot({ path: join(root, shots, `${name}-${scheme}.png`), fullPage: true })
+    }
+  }
+  const ask = async (content: string) => {
+    await host.client.chat.completions.create({
+      model: host.ready.model,
+      messages: [{ role: 'user', content }],
+    })
+  }
+
+  it('takes the session key out of the address', () => {
+    expect(page.url()).not.toContain('session')
+  })
+
+  it('says that it is ready to earn, with which model', async () => {
+    await page
+      .getByText(/Ready to earn/)
+      .first()
+      .waitFor()
+    await page.getByText('Tirami Concierge').first().waitFor()
+  })
+
+  it('shows a trade of an API client as it happens', async () => {
+    await ask('What is TRM?')
+    await page.getByRole('row').filter({ hasText: 'Local API key' }).first().waitFor()
+    await page.getByText('Both signed').first().waitFor()
+  })
+
+  it('answers in the chat box and says what it cost', async () => {
+    const box = page.getByRole('textbox')
+    await box.fill('How do I pause?')
+    await box.press('Enter')
+    await page
+      .getByText(/\d+ TRM/)
+      .first()
+      .waitFor()
+    await page.getByRole('row').filter({ hasText: 'This window' }).first().waitFor()
+    await shot('dashboard')
+  })
+
+  it('proves a trade’s signatures on request', async () => {
+    await page.getByRole('row').filter({ hasText: 'Local API key' }).first().click()
+    await page.getByRole('button', { name: /check/i }).click()
+    await page.getByRole('dialog').getByText(/valid/i).first().waitFor()
+    await shot('trade')
+    await page.keyboard.press('Escape')
+  })
+
+  it('pauses: requests are refused, memory is given back; resumes: they are answered', async () => {
+    await page.getByRole('button', { name: /^pause/i }).click()
+    await page
+      .getByText(/Paused by you/)
+      .first()
+      .waitFor()
+    await expect(ask('hello')).rejects.toMatchObject({ status: 503 })
+    await shot('paused')
+    await page.getByRole('button', { name: /^resume/i }).click()
+    await page
+      .getByText(/Ready to earn/)
+      .first()
+      .waitFor()
+    await eventually(() => ask('hello').then(() => true))
+  })
+
+  it('loads nothing from elsewhere and breaks no rule of its policy', async () => {
+    const response = await page.reload()
+    expect(response?.headers()['content-security-policy']).toContain("default-src 'none'")
+    await page.getByText('Tirami Concierge').first().waitFor()
+    // The 503 above is an answer to our own client, not to the page.
+    expect(problems).toEqual([])
+    const blocked = await page.evaluate(() => {
+      const script = document.createElement('script')
+      script.textContent = 'globalThis.injected = true'
+      document.body.append(script)
+      return !('injected' in globalThis)
+    })
+    expect(blocked).toBe(true)
+  })
+
+  it('has no power outside its contract, and nothing without the session', async () => {
+    const stranger = await browser.newContext()
+    const other = await stranger.newPage()
+    const base = new URL(host.ready.dashboard).origin
+    expect((await other.goto(base))?.status()).toBe(401)
+    for (const path of [
+      '/index.html',
+      '/events',
+      '/rpc/status.get',
+      '/?session=wrong',
+      '/..%2f..%2fapi-key',
+    ]) {
+      const response = await fetch(
+        `${base}${path}`,
+        path.startsWith('/rpc')
+          ? { method: 'POST', body: '{}', headers: { 'content-type': 'application/json' } }
+          : {},
+      )
+      expect([401, 404]).toContain(response.status)
+    }
+    const answer = await page.evaluate(async () => {
+      const call = (procedure: string, body: string) =>
+        fetch(`/rpc/${procedure}`, {
+          method: 'POST',
+          body,
+          headers: { 'content-type': 'application/json' },
+        }).then((response) => response.json())
+      return [
+        await call('host.shutdown', '{}'),
+        await call('trades.list', '{"limit":1e9}'),
+        await call('__proto__', '{}'),
+      ]
+    })
+    expect(answer).toMatchObject([
+      { ok: false, error: { code: 'PROCEDURE_UNKNOWN' } },
+      { ok: false, error: { code: 'INPUT_INVALID' } },
+      { ok: false, error: { code: 'PROCEDURE_UNKNOWN' } },
+    ])
+    await stranger.close()
+  })
+
+  it('says so when the host is gone', async () => {
+    await host.end('SIGKILL')
+    await page
+      .getByText(/offline|connection/i)
+      .first()
+      .waitFor()
+  })
+})

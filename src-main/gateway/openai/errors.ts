@@ -1,0 +1,25 @@
+import type { TiramiError } from '../../kernel/index.ts'
+import { RequestError } from './schemas.ts'
+
+const TYPES: Record<number, string> = {
+  401: 'authentication_error',
+  403: 'permission_error',
+  402: 'insufficient_quota',
+  404: 'not_found_error',
+  429: 'rate_limit_error',
+}
+
+/** OpenAI's error object: `message`, `type`, `param`, `code`, all four always present. */
+export function openAiError(error: TiramiError): {
+  error: { message: string; type: string; param: string | null; code: string }
+} {
+  const type = TYPES[error.httpStatus] ?? (error.httpStatus < 500 ? 'invalid_request_error' : 'server_error')
+  return {
+    error: {
+      message: `${error.message} ${error.nextStep}`,
+      type,
+      param: error instanceof RequestError ? error.param : null,
+      code: error.code.toLowerCase(),
+    },
+  }
+}

@@ -1,0 +1,98 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import type { Consumer, HostServices } from '../../host/index.ts'
+import { prefillFlop } from '../../inference/index.ts'
+import { FLOP_PER_TRM } from '../../kernel/index.ts'
+import { RequestError } from '../openai/schemas.ts'
+
+/** Every new node may spend this much before it has earned (spec section 2.1). */
+const FREE_TIER_TRM = 1000n
+/** Reputation of a node that nobody has rated yet (spec section 2.8). */
+const DEFAULT_REPUTATION = 0.5
+
+const TradesQuery = z.object({ limit: z.coerce.number().int().min(1).max(100).default(20) })
+
+const round6 = (value: number) => Math.round(value * 1e6) / 1e6
+
+/** Ledger reads of the Tirami economy API (spec section 1.4), field names kept. */
+export function registerTirami(
+  app: FastifyInstance,
+  services: HostServices,
+  authenticate: (request: FastifyRequest) => Consumer,
+): void {
+  const { ledger } = services
+
+  app.get('/v1/tirami/balance', async (request) => {
+    const caller = authenticate(request)
+    const balance = ledger.balance(services.nodeId)
+    const spent = ledger.balance(caller.publicKeyHex)
+    const net = balance.contributedTrm - balance.consumedTrm
+    return {
+      node_id: services.nodeId,
+      contributed: Number(balance.contributedTrm),
+      consumed: Number(balance.consumedTrm),
+      reserved: Number(balance.reservedTrm),
+      net_balance: Number(net),
+      effective_balance: Number(net + FREE_TIER_TRM),
+      reputation: DEFAULT_REPUTATION,
+      caller: {
+        node_id: caller.publicKeyHex,
+        net_balance: Number(spent.contributedTrm - spent.consumedTrm),
+        reserved: Number(spent.reservedTrm),
+        credit_limit: Number(caller.creditLimitTrm),
+      },
+    }
+  })
+
+  app.get('/v1/tirami/trades', async (request) => {
+    authenticate(request)
+    const query = TradesQuery.safeParse(request.query)
+    if (!query.success) throw new RequestError('INVALID_REQUEST', '“limit” must be 1 to 100.', 'limit')
+    const trades = await ledger.listTrades({ limit: query.data.limit })
+    return {
+      count: trades.length,
+      trades: trades.map((trade) => ({
+        trade_id: trade.tradeId,
+        provider: trade.provider,
+        consumer: trade.consumer,
+        trm_amount: Number(trade.amountTrm),
+        tokens_processed: trade.promptTokens + trade.completionTokens,
+        timestamp: trade.timestampMs,
+        model_id: trade.modelId,
+        flops_estimated: Number(trade.flop),
+        provider_signed: trade.providerSigned,
+        consumer_signed: trade.consumerSigned,
+      })),
+    }
+  })
+
+  app.get('/v1/tirami/network', async (request) => {
+    authenticate(request)
+    const totals = ledger.network()
+    return {
+      total_nodes: totals.nodes,
+      total_contributed_cu: Number(totals.contributedTrm),
+      total_consumed_cu: Number(totals.consumedTrm),
+      total_trades: totals.trades,
+      avg_reputation: totals.nodes === 0 ? 0 : DEFAULT_REPUTATION,
+      merkle_root: ledger.merkleRootHex(),
+    }
+  })
+
+  app.get('/v1/tirami/pricing', async (request) => {
+    authenticate(request)
+    const model = services.model()
+    const trmPerToken = model ? Number(prefillFlop(model.served.cost, 1)) / Number(FLOP_PER_TRM) : 0
+    return {
+      trm_per_token: round6(trmPerToken),
+      // The market does not move prices yet: an answer costs its FLOP, rounded up to whole TRM.
+      supply_factor: 1,
+      demand_factor: 1,
+      cu_purchasing_power: 1,
+      deflation_factor: 1,
+      total_trades_ever: ledger.tradeCount(),
+      estimated_cost_100_tokens: Math.ceil(trmPerToken * 100),
+      estimated_cost_1000_tokens: Math.ceil(trmPerToken * 1000),
+    }
+  })
+}

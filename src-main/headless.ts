@@ -1,0 +1,130 @@
+import { homedir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { openApi, openDashboard } from './gateway/index.ts'
+import { type RunningHost, startHost } from './host/index.ts'
+import { forkEngine } from './inference/index.ts'
+import { TiramiError, toPublicError } from './kernel/index.ts'
+
+const DEFAULT_API_PORT = 3000
+const USAGE = `Usage: npm run headless -- [--data-dir DIR] [--port P] [--control-port C] [--model ID|PATH]
+  --data-dir DIR      where keys and the ledger live (default ~/.tirami-host)
+  --port P            inference API on 127.0.0.1:P (default ${DEFAULT_API_PORT}; 0 picks a free one)
+  --control-port C    dashboard on 127.0.0.1:C (default: a free one)
+  --model ID|PATH     a GGUF file (default: the embedded concierge)`
+
+interface Arguments {
+  dataDirectory: string
+  port: number
+  controlPort: number
+  model: string | undefined
+}
+
+function readArguments(): Arguments {
+  try {
+    const { values } = parseArgs({
+      options: {
+        'data-dir': { type: 'string' },
+        port: { type: 'string' },
+        'control-port': { type: 'string' },
+        model: { type: 'string' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    })
+    if (values.help) {
+      console.log(USAGE)
+      process.exit(0)
+    }
+    return {
+      dataDirectory: resolve(values['data-dir'] ?? join(homedir(), '.tirami-host')),
+      port: portNumber(values.port, DEFAULT_API_PORT),
+      controlPort: portNumber(values['control-port'], 0),
+      model: values.model,
+    }
+  } catch (error) {
+    console.error(`${(error as Error).message}\n\n${USAGE}`)
+    process.exit(2)
+  }
+}
+
+function portNumber(text: string | undefined, fallback: number): number {
+  if (text === undefined) return fallback
+  if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535)
+    throw new Error(`“${text}” is not a port number (0 to 65535).`)
+  return Number(text)
+}
+
+/** `out/main/headless.js` and its neighbours, or the repository when run from source. */
+function installation() {
+  const bundled = import.meta.url.endsWith('.js')
+  const beside = (built: string, source: string) => new URL(bundled ? built : source, import.meta.url)
+  const root = bundled ? '../../' : '../'
+  return {
+    engine: beside('./engine.js', './inference/engine/entry.ts'),
+    projectionWorker: beside('./projection.js', './ledger/projection.worker.ts'),
+    bundleDirectory: new URL(`${root}out/renderer/`, import.meta.url),
+    resourcesDirectory: new URL(`${root}resources/`, import.meta.url),
+  }
+}
+
+async function main(): Promise<void> {
+  const args = readArguments()
+  const files = installation()
+  const host = await startHost({
+    dataDirectory: args.dataDirectory,
+    resourcesDirectory: pathOf(files.resourcesDirectory),
+    ...(args.model === undefined ? {} : { model: args.model }),
+    spawnEngine: forkEngine(files.engine),
+    projectionWorkerUrl: files.projectionWorker,
+    openApi: (services) => openApi(services, args.port),
+  })
+  const dashboard = await openDashboard(host.control, {
+    port: args.controlPort,
+    bundleDirectory: pathOf(files.bundleDirectory),
+  })
+  const stop = async () => {
+    await host.stop()
+    await dashboard.close()
+    process.exit(0)
+  }
+  process.on('SIGTERM', () => void stop())
+  process.on('SIGINT', () => void stop())
+  await announceReady(host, dashboard.url, stop)
+}
+
+async function announceReady(
+  host: RunningHost,
+  dashboardUrl: string,
+  stop: () => Promise<void>,
+): Promise<void> {
+  try {
+    await host.whenServing()
+  } catch (error) {
+    await host.stop()
+    fail(error)
+  }
+  const status = host.status()
+  console.log(
+    JSON.stringify({
+      event: 'ready',
+      api: status.apiBaseUrl,
+      dashboard: dashboardUrl,
+      apiKeyFile: status.apiKeyFile,
+      nodeId: status.nodeId,
+      model: status.model?.id ?? null,
+    }),
+  )
+  // Whoever started us with a pipe and went away wants us gone too.
+  process.stdout.on('error', () => void stop())
+}
+
+const pathOf = fileURLToPath
+
+function fail(error: unknown): never {
+  console.log(JSON.stringify({ event: 'failed', error: toPublicError(error) }))
+  console.error(error instanceof TiramiError ? `${error.message} ${error.nextStep}` : error)
+  process.exit(1)
+}
+
+main().catch(fail)

@@ -1,0 +1,160 @@
+import {
+  type CallResult,
+  type HostEvent,
+  type HostStatus,
+  isProcedureName,
+  type ProcedureInput,
+  type ProcedureName,
+  type ProcedureOutput,
+  procedures,
+} from '../../src-preload/contract/index.ts'
+import type { GenerateRequest } from '../inference/index.ts'
+import { hexFromBytes, type Rng, TiramiError, toPublicError } from '../kernel/index.ts'
+import type { Ledger } from '../ledger/index.ts'
+import type { EventLog } from './events.ts'
+import type { ServeEvent } from './serving.ts'
+
+/** What the window, over any transport, may ask of the host. */
+export interface Control {
+  /** Parses the input, runs the procedure, answers with an envelope. Never rejects. */
+  call(procedure: string, input: unknown): Promise<CallResult>
+  subscribe(listener: (event: HostEvent) => void): () => void
+  /** Events after `seq`, or null when they are gone. */
+  eventsSince(seq: number): HostEvent[] | null
+}
+
+export interface ControlPorts {
+  status(): HostStatus
+  pause(): Promise<void>
+  resume(): Promise<void>
+  ledger: Ledger
+  nodeId: string
+  events: EventLog
+  rng: Rng
+  defaultTemperature(): number
+  chat(request: GenerateRequest, signal: AbortSignal): AsyncGenerator<ServeEvent, void, void>
+}
+
+const DEFAULT_CHAT_MAX_TOKENS = 256
+/** A window that starts chats and never reads them must not pile up work. */
+const OPEN_CHATS_MAX = 8
+
+type Handlers = { [P in ProcedureName]: (input: ProcedureInput<P>) => Promise<ProcedureOutput<P>> }
+
+export function createControl(ports: ControlPorts): Control {
+  const chats = new Map<string, AbortController>()
+  const handlers: Handlers = {
+    'status.get': async () => ports.status(),
+    'host.pause': async () => {
+      await ports.pause()
+      return ports.status()
+    },
+    'host.resume': async () => {
+      await ports.resume()
+      return ports.status()
+    },
+    'earnings.get': ({ range }) => ports.ledger.earnings(ports.nodeId, range),
+    'trades.list': async ({ limit, beforeIndex }) => ({
+      trades: await ports.ledger.listTrades(beforeIndex === undefined ? { limit } : { limit, beforeIndex }),
+      total: ports.ledger.tradeCount(),
+    }),
+    'trades.prove': ({ tradeId }) => ports.ledger.proveTrade(tradeId),
+    'chat.start': async (input) => startChat(ports, chats, input),
+    'chat.cancel': async ({ chatId }) => {
+      chats.get(chatId)?.abort()
+      return {}
+    },
+  }
+  return {
+    call: (procedure, input) => runProcedure(handlers, procedure, input),
+    subscribe: (listener) => ports.events.subscribe(listener),
+    eventsSince: (seq) => ports.events.since(seq),
+  }
+}
+
+async function runProcedure(handlers: Handlers, procedure: string, input: unknown): Promise<CallResult> {
+  try {
+    if (!isProcedureName(procedure)) {
+      throw new TiramiError('PROCEDURE_UNKNOWN', 'The window asked for something this host does not know.', {
+        nextStep: 'Reload the window; if it persists, update the app.',
+        httpStatus: 404,
+      })
+    }
+    const parsed = procedures[procedure].input.safeParse(input)
+    if (!parsed.success) {
+      throw new TiramiError('INPUT_INVALID', `The request “${procedure}” has the wrong shape.`, {
+        nextStep: 'Reload the window; if it persists, update the app.',
+        httpStatus: 400,
+      })
+    }
+    const handler = handlers[procedure] as (input: unknown) => Promise<ProcedureOutput<ProcedureName>>
+    return { ok: true, result: await handler(parsed.data) }
+  } catch (error) {
+    return { ok: false, error: toPublicError(error) }
+  }
+}
+
+function startChat(
+  ports: ControlPorts,
+  chats: Map<string, AbortController>,
+  input: ProcedureInput<'chat.start'>,
+): { chatId: string } {
+  if (chats.size >= OPEN_CHATS_MAX) {
+    throw new TiramiError('TOO_MANY_CHATS', 'Too many answers are being written at once.', {
+      nextStep: 'Wait for one to end, or stop it.',
+      httpStatus: 429,
+    })
+  }
+  const chatId = hexFromBytes(ports.rng.bytes(16))
+  const abort = new AbortController()
+  chats.set(chatId, abort)
+  const request: GenerateRequest = {
+    turns: input.messages,
+    maxTokens: input.maxTokens ?? DEFAULT_CHAT_MAX_TOKENS,
+    temperature: ports.defaultTemperature(),
+    topP: 1,
+    stop: [],
+  }
+  void streamChat(ports, chatId, request, abort.signal).finally(() => chats.delete(chatId))
+  return { chatId }
+}
+
+async function streamChat(
+  ports: ControlPorts,
+  chatId: string,
+  request: GenerateRequest,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    for await (const event of ports.chat(request, signal)) {
+      if (event.type === 'text') ports.events.emit('chat.delta', { chatId, text: event.text })
+      if (event.type !== 'booked') continue
+      const { receipt } = event
+      ports.events.emit('chat.done', {
+        chatId,
+        finishReason: receipt.finishReason,
+        promptTokens: receipt.promptTokens,
+        completionTokens: receipt.completionTokens,
+        amountTrm: String(receipt.amountTrm),
+        flop: String(receipt.flop),
+        timeToFirstTokenMs: receipt.timeToFirstTokenMs,
+        latencyMs: receipt.latencyMs,
+      })
+    }
+  } catch (error) {
+    if (signal.aborted) {
+      ports.events.emit('chat.done', {
+        chatId,
+        finishReason: 'cancelled',
+        promptTokens: 0,
+        completionTokens: 0,
+        amountTrm: '0',
+        flop: '0',
+        timeToFirstTokenMs: 0,
+        latencyMs: 0,
+      })
+    } else {
+      ports.events.emit('chat.failed', { chatId, error: toPublicError(error) })
+    }
+  }
+}

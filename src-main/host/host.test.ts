@@ -1,0 +1,124 @@
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { EngineStatus } from '../../src-preload/contract/index.ts'
+import { systemRng } from '../kernel/index.ts'
+import { EventLog } from './events.ts'
+import { openKeys } from './keys.ts'
+import { resolveModel } from './model.ts'
+import { openSettings } from './settings.ts'
+import { hostState } from './state.ts'
+
+let directory: string
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'tirami-host-'))
+})
+afterEach(() => rmSync(directory, { recursive: true, force: true }))
+
+describe('why the host is, or is not, earning', () => {
+  const engine = (state: EngineStatus['state'], message?: string): EngineStatus => ({
+    state,
+    backend: null,
+    deviceName: null,
+    threads: null,
+    slots: null,
+    restarts: 0,
+    retryAtMs: null,
+    error: message ? { code: 'X', message, nextStep: 'Do this.' } : null,
+  })
+  it.each([
+    [{ paused: false, stopping: false, runningJobs: 0, engine: engine('ready') }, 'serving', /Ready to earn/],
+    [{ paused: false, stopping: false, runningJobs: 2, engine: engine('ready') }, 'serving', /^Earning/],
+    [{ paused: false, stopping: false, runningJobs: 0, engine: engine('starting') }, 'starting', /Loading/],
+    [
+      { paused: false, stopping: false, runningJobs: 0, engine: engine('restarting') },
+      'engine-down',
+      /restarted/,
+    ],
+    [
+      { paused: false, stopping: false, runningJobs: 0, engine: engine('failed', 'Broken file.') },
+      'engine-down',
+      /Broken file\. Do this\./,
+    ],
+    [{ paused: true, stopping: false, runningJobs: 0, engine: engine('stopped') }, 'paused', /Paused by you/],
+    [{ paused: true, stopping: false, runningJobs: 1, engine: engine('ready') }, 'draining', /Pausing/],
+    [{ paused: true, stopping: true, runningJobs: 0, engine: engine('ready') }, 'draining', /Shutting down/],
+  ] as const)('%#', (facts, state, reason) => {
+    const result = hostState(facts)
+    expect(result.state).toBe(state)
+    expect(result.reason).toMatch(reason)
+  })
+})
+
+describe('keys', () => {
+  it('are made once, private, and the same after a restart', () => {
+    const first = openKeys(directory, systemRng)
+    const second = openKeys(directory, systemRng)
+    expect(second.node.publicKeyHex).toBe(first.node.publicKeyHex)
+    expect(statSync(join(directory, 'keys/node.key')).mode & 0o777).toBe(0o600)
+    const token = readFileSync(first.apiKeyFile, 'utf8').trim()
+    expect(second.consumerForApiKey(token)?.publicKeyHex).not.toBe(first.node.publicKeyHex)
+  })
+
+  it('that others could read are made private again', () => {
+    openKeys(directory, systemRng)
+    chmodSync(join(directory, 'api-key'), 0o644)
+    openKeys(directory, systemRng)
+    expect(statSync(join(directory, 'api-key')).mode & 0o777).toBe(0o600)
+  })
+
+  it('that are no keys are refused, not replaced', () => {
+    openKeys(directory, systemRng)
+    writeFileSync(join(directory, 'keys/node.key'), 'hello')
+    expect(() => openKeys(directory, systemRng)).toThrow(
+      expect.objectContaining({ code: 'KEY_FILE_INVALID' }),
+    )
+    expect(readFileSync(join(directory, 'keys/node.key'), 'utf8')).toBe('hello')
+  })
+
+  it('no other token opens the API', () => {
+    const keys = openKeys(directory, systemRng)
+    const token = readFileSync(keys.apiKeyFile, 'utf8').trim()
+    fc.assert(fc.property(fc.string(), (other) => other === token || keys.consumerForApiKey(other) === null))
+  })
+})
+
+describe('settings', () => {
+  it('a pause outlives a restart; a damaged file means the defaults', () => {
+    openSettings(directory).setPaused(true)
+    expect(openSettings(directory).paused()).toBe(true)
+    writeFileSync(join(directory, 'settings.json'), '{"paused": "perhaps"')
+    expect(openSettings(directory).paused()).toBe(false)
+  })
+})
+
+describe('events', () => {
+  it('a reader that was cut off catches up exactly, or is told that it cannot', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 1500 }), fc.integer({ min: 0, max: 1600 }), (emitted, seen) => {
+        const log = new EventLog()
+        const chatId = 'a'.repeat(32)
+        for (let count = 0; count < emitted; count++) log.emit('chat.delta', { chatId, text: String(count) })
+        const missed = log.since(seen)
+        if (missed === null) expect(seen > emitted || emitted - seen > 512).toBe(true)
+        else
+          expect(missed.map((event) => event.seq)).toEqual(
+            Array.from({ length: emitted - seen }, (_, i) => seen + i + 1),
+          )
+      }),
+    )
+  })
+})
+
+describe('the model', () => {
+  it('is the embedded one by name or by default, any other word is a path', () => {
+    expect(resolveModel(undefined, '/r')).toMatchObject({ id: 'tirami-concierge', embedded: true })
+    expect(resolveModel('concierge', '/r').path).toBe(join('/r', 'models', 'concierge.gguf'))
+    expect(resolveModel('/models/My Model (Q4).gguf', '/r')).toMatchObject({
+      id: 'my-model--q4-',
+      embedded: false,
+    })
+  })
+})

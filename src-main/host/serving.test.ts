@@ -1,0 +1,170 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { Engine, GenerateEvent, GenerateRequest } from '../inference/index.ts'
+import { keyPairFromSeed, systemClock, systemRng, TiramiError } from '../kernel/index.ts'
+import { type Ledger, openLedger } from '../ledger/index.ts'
+import type { Consumer } from './keys.ts'
+import { type ServeEvent, type ServingPorts, serve } from './serving.ts'
+
+/** How one simulated generation goes: the engine is the port through which the host is driven here. */
+interface Script {
+  promptTokens: number
+  pieces: number
+  ending: 'stop' | 'length' | 'cancelled' | 'crash' | 'internal'
+}
+
+const cost = { activeMatmulParameters: 500_000_000n, blockCount: 24, headCount: 14, keyLength: 64 }
+const request: GenerateRequest = {
+  turns: [{ role: 'user', content: 'hi' }],
+  maxTokens: 32,
+  temperature: 0,
+  topP: 1,
+  stop: [],
+}
+
+function scriptedEngine(script: Script): Engine {
+  const idle = { running: 0, queued: 0 }
+  return {
+    status: () => ({
+      state: 'ready',
+      backend: 'cpu',
+      deviceName: null,
+      threads: 1,
+      slots: 1,
+      restarts: 0,
+      retryAtMs: null,
+      error: null,
+    }),
+    jobs: () => idle,
+    loaded: () => null,
+    onChange: () => () => {},
+    start: async () => {},
+    stop: async () => {},
+    async *generate(): AsyncGenerator<GenerateEvent, void, void> {
+      yield { type: 'prompt', promptTokens: script.promptTokens }
+      for (let piece = 0; piece < script.pieces; piece++) yield { type: 'text', text: `${piece} `, tokens: 1 }
+      if (script.ending === 'crash')
+        throw new TiramiError('ENGINE_CRASHED', 'gone', { nextStep: '', httpStatus: 502 })
+      if (script.ending === 'internal') throw new Error('a defect')
+      const counts = { promptTokens: script.promptTokens, completionTokens: script.pieces }
+      yield { type: 'end', finishReason: script.ending, ...counts }
+    },
+  }
+}
+
+describe('one paid answer', () => {
+  let directory: string
+  let ledger: Ledger
+  const node = keyPairFromSeed(new Uint8Array(32).fill(1))
+  const consumer = (creditLimitTrm: bigint): Consumer => ({
+    ...keyPairFromSeed(new Uint8Array(32).fill(2)),
+    label: 'test',
+    ownKey: true,
+    creditLimitTrm,
+  })
+
+  beforeEach(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'tirami-serving-'))
+    ledger = await openLedger({
+      directory,
+      clock: systemClock,
+      projectionWorkerUrl: new URL('../ledger/projection.worker.ts', import.meta.url),
+    })
+  })
+  afterEach(async () => {
+    await ledger.close()
+    rmSync(directory, { recursive: true, force: true })
+  })
+
+  const ports = (script: Script, assertAccepting = () => {}): ServingPorts => ({
+    engine: scriptedEngine(script),
+    ledger,
+    node,
+    clock: systemClock,
+    rng: systemRng,
+    model: () => ({ id: 'model', cost, defaultTemperature: 0 }),
+    assertAccepting,
+  })
+
+  async function collect(events: AsyncGenerator<ServeEvent>, stopAfter = Number.POSITIVE_INFINITY) {
+    const seen: ServeEvent[] = []
+    try {
+      for await (const event of events) {
+        seen.push(event)
+        if (seen.length >= stopAfter) break
+      }
+      return { seen, error: null }
+    } catch (error) {
+      return { seen, error }
+    }
+  }
+
+  it('is charged only when it was finished and read to its end, and then exactly what was computed', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.record({
+          promptTokens: fc.integer({ min: 1, max: 400 }),
+          pieces: fc.integer({ min: 0, max: 32 }),
+          ending: fc.constantFrom('stop', 'length', 'cancelled', 'crash', 'internal') as fc.Arbitrary<
+            Script['ending']
+          >,
+        }),
+        fc.option(fc.integer({ min: 1, max: 30 }), { nil: undefined }),
+        async (script, stopAfter) => {
+          const before = ledger.balance(node.publicKeyHex).contributedTrm
+          const trades = ledger.tradeCount()
+          const { seen } = await collect(
+            serve(ports(script), consumer(10n ** 9n), request, new AbortController().signal),
+            stopAfter,
+          )
+          const booked = seen.find((event) => event.type === 'booked')
+          const spent = ledger.balance(consumer(0n).publicKeyHex)
+          expect(spent.reservedTrm).toBe(0n)
+          const earned = ledger.balance(node.publicKeyHex).contributedTrm - before
+          if (booked?.type === 'booked') {
+            expect(earned).toBe(booked.receipt.amountTrm)
+            expect(ledger.tradeCount()).toBe(trades + 1)
+            expect(booked.receipt.trade).toMatchObject({ providerSigned: true, consumerSigned: true })
+          } else if (script.ending === 'stop' || script.ending === 'length') {
+            // The reader left before the end.
+            expect(stopAfter).toBeDefined()
+          }
+          if (['cancelled', 'crash', 'internal'].includes(script.ending)) expect(earned).toBe(0n)
+        },
+      ),
+      { numRuns: 60 },
+    )
+  })
+
+  it('is refused before any work when the consumer cannot cover it', async () => {
+    const { seen, error } = await collect(
+      serve(
+        ports({ promptTokens: 10, pieces: 5, ending: 'stop' }),
+        consumer(5n),
+        request,
+        new AbortController().signal,
+      ),
+    )
+    expect(seen).toEqual([])
+    expect(error).toMatchObject({ code: 'INSUFFICIENT_BALANCE', httpStatus: 402 })
+  })
+
+  it('is refused with the host’s reason when the host takes none', async () => {
+    const paused = () => {
+      throw new TiramiError('HOST_PAUSED', 'Paused.', { nextStep: 'Resume.', httpStatus: 503 })
+    }
+    const { seen, error } = await collect(
+      serve(
+        ports({ promptTokens: 1, pieces: 1, ending: 'stop' }, paused),
+        consumer(10n ** 9n),
+        request,
+        new AbortController().signal,
+      ),
+    )
+    expect(seen).toEqual([])
+    expect(error).toMatchObject({ code: 'HOST_PAUSED' })
+  })
+})

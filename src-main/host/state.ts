@@ -1,0 +1,38 @@
+import type { EngineStatus, HostStatus } from '../../src-preload/contract/index.ts'
+
+export interface StateFacts {
+  paused: boolean
+  /** The host is shutting down. */
+  stopping: boolean
+  runningJobs: number
+  engine: EngineStatus
+}
+
+/** The state that the owner sees, with one sentence why the host is, or is not, earning. */
+export function hostState(facts: StateFacts): Pick<HostStatus, 'state' | 'reason'> {
+  const { engine } = facts
+  if (facts.stopping)
+    return { state: 'draining', reason: 'Shutting down: running answers are being finished.' }
+  if (facts.paused) {
+    return facts.runningJobs > 0
+      ? { state: 'draining', reason: 'Pausing: running answers are being finished, new ones are refused.' }
+      : { state: 'paused', reason: 'Paused by you. The model’s memory is free; press Resume to earn again.' }
+  }
+  switch (engine.state) {
+    case 'ready':
+      return facts.runningJobs > 0
+        ? { state: 'serving', reason: 'Earning: answering requests now.' }
+        : { state: 'serving', reason: 'Ready to earn: waiting for requests.' }
+    case 'starting':
+      return { state: 'starting', reason: 'Loading the model; earning starts when it is ready.' }
+    case 'restarting':
+      return { state: 'engine-down', reason: 'The engine stopped unexpectedly and is being restarted.' }
+    default:
+      return {
+        state: 'engine-down',
+        reason: engine.error
+          ? `Not earning: ${engine.error.message} ${engine.error.nextStep}`
+          : 'Not earning: the engine is not running.',
+      }
+  }
+}
