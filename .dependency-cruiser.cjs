@@ -16,7 +16,7 @@ module.exports = {
     { name: 'no-circles', severity: 'error', from: {}, to: { circular: true } },
     {
       name: 'rooms-have-doors',
-      comment: "A room is entered through its index.ts; only its own files reach its insides.",
+      comment: 'A room is entered through its index.ts; only its own files reach its insides.',
       severity: 'error',
       from: { path: '^src-main/([^/]+)/', pathNot: '\\.test\\.ts$|/testing/' },
       to: { path: '^src-main/([^/]+)/(?!index\\.ts$)', pathNot: '^src-main/$1/' },
@@ -72,13 +72,21 @@ module.exports = {
       from: { path: '^src-', pathNot: '\\.test\\.tsx?$|/testing/' },
       to: { path: '\\.test\\.tsx?$|/testing/|^(e2e|bench|training)/' },
     },
-    { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true, pathNot: '^(electron|vscode)$' } },
+    {
+      name: 'resolvable',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true, pathNot: '^(electron|vscode)$' },
+    },
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
     exclude: { path: '^(out|dist)/|/assembly/' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
-    enhancedResolveOptions: { extensions: ['.ts', '.tsx', '.js', '.mjs', '.cjs', '.json'], conditionNames: ['import', 'node', 'default', 'types'] },
+    enhancedResolveOptions: {
+      extensions: ['.ts', '.tsx', '.js', '.mjs', '.cjs', '.json'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+    },
   },
 }

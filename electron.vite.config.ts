@@ -42,6 +42,7 @@ export default defineConfig({
       // The page's policy allows no inline or data: script, style or font.
       assetsInlineLimit: 0,
       modulePreload: { polyfill: false },
+      minify: true,
     },
   },
 })

@@ -2,7 +2,16 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { become, childEnvironment, electronBinary, ensureBuilt, ensureInstalled, hasDisplay, node24, root } from './toolchain.mjs'
+import {
+  become,
+  childEnvironment,
+  electronBinary,
+  ensureBuilt,
+  ensureInstalled,
+  hasDisplay,
+  node24,
+  root,
+} from './toolchain.mjs'
 
 /** Asks Electron's own installer for the binary; where its server cannot be reached that is no error. */
 function fetchElectron() {

@@ -10,7 +10,11 @@ const counts = { passed: 0, failed: 0, skipped: 0 }
 const scratch = mkdtempSync(join(tmpdir(), 'tirami-test-'))
 
 function runNode(args, environment = {}) {
-  return spawnSync(node24(), args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], env: childEnvironment(environment) })
+  return spawnSync(node24(), args, {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: childEnvironment(environment),
+  })
 }
 
 /** A check is one test: its tool prints what is wrong. */
@@ -24,7 +28,15 @@ function vitest(name, config, environment) {
   console.log(`\n── ${name}`)
   const report = join(scratch, `${name.replace(/\W+/g, '-')}.json`)
   const { status } = runNode(
-    [join(root, 'node_modules/vitest/vitest.mjs'), 'run', '--config', config, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
+    [
+      join(root, 'node_modules/vitest/vitest.mjs'),
+      'run',
+      '--config',
+      config,
+      '--reporter=default',
+      '--reporter=json',
+      `--outputFile.json=${report}`,
+    ],
     environment,
   )
   try {
@@ -47,7 +59,15 @@ if (!chromium) console.log('No Chromium was found: the browser tests are skipped
 
 check('lint and format', '@biomejs/biome/bin/biome', 'check', '--error-on-warnings')
 check('types', 'typescript/bin/tsc', '--noEmit', '-p', '.')
-check('house rules', 'dependency-cruiser/bin/dependency-cruiser.mjs', 'src-main', 'src-preload', 'src-renderer', '--config', '.dependency-cruiser.cjs')
+check(
+  'house rules',
+  'dependency-cruiser/bin/dependency-cruiser.mjs',
+  'src-main',
+  'src-preload',
+  'src-renderer',
+  '--config',
+  '.dependency-cruiser.cjs',
+)
 check('unused code', 'knip/bin/knip.js')
 vitest('unit', 'vitest.config.ts', {})
 vitest('whole product', 'vitest.e2e.config.ts', { TIRAMI_CHROMIUM: chromium ?? '' })

@@ -52,7 +52,10 @@ function newestChangeMs(path) {
   const stat = statSync(path, { throwIfNoEntry: false })
   if (!stat) return 0
   if (!stat.isDirectory()) return stat.mtimeMs
-  return readdirSync(path).reduce((newest, name) => Math.max(newest, newestChangeMs(join(path, name))), stat.mtimeMs)
+  return readdirSync(path).reduce(
+    (newest, name) => Math.max(newest, newestChangeMs(join(path, name))),
+    stat.mtimeMs,
+  )
 }
 
 const SOURCES = ['src-main', 'src-preload', 'src-renderer', 'electron.vite.config.ts', 'package-lock.json']
@@ -62,11 +65,15 @@ export function ensureBuilt() {
   const stamp = join(root, 'out', '.built')
   const changedMs = Math.max(...SOURCES.map((source) => newestChangeMs(join(root, source))))
   if (existsSync(stamp) && statSync(stamp).mtimeMs > changedMs) return
-  const build = spawnSync(node24(), [join(root, 'node_modules/electron-vite/bin/electron-vite.js'), 'build', '--logLevel', 'warn'], {
-    cwd: root,
-    stdio: ['ignore', 2, 2],
-    env: childEnvironment(),
-  })
+  const build = spawnSync(
+    node24(),
+    [join(root, 'node_modules/electron-vite/bin/electron-vite.js'), 'build', '--logLevel', 'warn'],
+    {
+      cwd: root,
+      stdio: ['ignore', 2, 2],
+      env: childEnvironment(),
+    },
+  )
   if (build.status !== 0) process.exit(build.status ?? 1)
   mkdirSync(join(root, 'out'), { recursive: true })
   writeFileSync(stamp, '')
@@ -85,8 +92,10 @@ export function become(command, args, options = {}) {
 
 /** Electron's binary where it has been put, or null. The npm package itself brings none at install. */
 export function electronBinary() {
-  const distribution = process.env.ELECTRON_OVERRIDE_DIST_PATH ?? join(root, 'node_modules', 'electron', 'dist')
-  const name = { darwin: 'Electron.app/Contents/MacOS/Electron', win32: 'electron.exe' }[process.platform] ?? 'electron'
+  const distribution =
+    process.env.ELECTRON_OVERRIDE_DIST_PATH ?? join(root, 'node_modules', 'electron', 'dist')
+  const name =
+    { darwin: 'Electron.app/Contents/MacOS/Electron', win32: 'electron.exe' }[process.platform] ?? 'electron'
   const path = join(distribution, name)
   return existsSync(path) ? path : null
 }

@@ -1,7 +1,15 @@
 import { createHash, generateKeyPairSync } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { bytesFromHex, hexFromBytes, keyPairFromSeed, MerkleLog, trmFromFlop, u64le, verifyStrict } from './index.ts'
+import {
+  bytesFromHex,
+  hexFromBytes,
+  keyPairFromSeed,
+  MerkleLog,
+  trmFromFlop,
+  u64le,
+  verifyStrict,
+} from './index.ts'
 
 const sha256 = (...parts: Uint8Array[]) => createHash('sha256').update(Buffer.concat(parts)).digest()
 
@@ -96,9 +104,14 @@ describe('Ed25519', () => {
 
   it('never throws on bytes of any shape', () => {
     fc.assert(
-      fc.property(fc.string(), fc.uint8Array({ maxLength: 70 }), fc.uint8Array(), (key, signature, message) => {
-        expect(verifyStrict(key, message, signature)).toBe(false)
-      }),
+      fc.property(
+        fc.string(),
+        fc.uint8Array({ maxLength: 70 }),
+        fc.uint8Array(),
+        (key, signature, message) => {
+          expect(verifyStrict(key, message, signature)).toBe(false)
+        },
+      ),
     )
   })
 
