@@ -43,6 +43,7 @@ export default defineConfig({
       assetsInlineLimit: 0,
       modulePreload: { polyfill: false },
       minify: true,
+      chunkSizeWarningLimit: 2000,
     },
   },
 })

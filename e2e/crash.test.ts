@@ -1,7 +1,7 @@
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
-import { type HostProcess, root, startHeadless, temporaryDirectory } from './support/host.ts'
+import { endProcess, type HostProcess, root, startHeadless, temporaryDirectory } from './support/host.ts'
 
 /** Random moments at which a host under load is killed. */
 const KILLS = Number(process.env.TIRAMI_KILLS ?? 200)
@@ -70,17 +70,29 @@ function verifyJournal(lane: Lane): void {
     expect(booked.has(id), `trade ${id} was acknowledged and is lost`).toBe(true)
 }
 
+/** Recovery itself may be cut off at any moment, too. */
+async function killWhileStarting(lane: Lane): Promise<void> {
+  const child = spawn(
+    process.execPath,
+    [join(root, 'out/main/headless.js'), '--data-dir', lane.directory, '--port', '0'],
+    { stdio: 'ignore' },
+  )
+  await new Promise((resolve) => setTimeout(resolve, lane.random() * 1500))
+  await endProcess(child, 'SIGKILL')
+}
+
 async function runLane(lane: Lane, kills: number): Promise<void> {
   for (let kill = 0; kill < kills; kill++) {
-    // Some of the kills hit a host that is still starting.
+    if (kill % 10 === 9) await killWhileStarting(lane)
     const host = await startHeadless(lane.directory)
     const network = (await (await host.api('/tirami/network')).json()) as { total_trades: number }
     expect(network.total_trades).toBeGreaterThanOrEqual(lane.acknowledged.size)
+    // Before the load: a running load may be seen in the middle of a write.
+    if (kill % 20 === 19) verifyJournal(lane)
     const clients = Array.from({ length: CLIENTS }, (_, index) => load(host, lane, index % 2 === 0))
     await new Promise((resolve) => setTimeout(resolve, lane.random() * 400))
     await host.end('SIGKILL')
     await Promise.all(clients)
-    if (kill % 20 === 19) verifyJournal(lane)
   }
 }
 

@@ -1,5 +1,5 @@
 import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { resolve } from 'node:path'
 import { type Browser, chromium, type Page } from 'playwright'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { eventually, type HostProcess, root, startHeadless, temporaryDirectory } from './support/host.ts'
@@ -38,10 +38,10 @@ run('the dashboard in Chromium', () => {
 
   const shot = async (name: string) => {
     if (!shots) return
-    mkdirSync(join(root, shots), { recursive: true })
+    mkdirSync(resolve(root, shots), { recursive: true })
     for (const scheme of ['light', 'dark'] as const) {
       await page.emulateMedia({ colorScheme: scheme, reducedMotion: 'reduce' })
-      await page.screenshot({ path: join(root, shots, `${name}-${scheme}.png`), fullPage: true })
+      await page.screenshot({ path: resolve(root, shots, `${name}-${scheme}.png`), fullPage: true })
     }
   }
   const ask = async (content: string) => {

@@ -9,7 +9,7 @@ let host: HostProcess
 beforeAll(async () => {
   // A model that never stops by itself.
   const model = writeTinyGguf(join(data.path, 'endless.gguf'), {
-    script: { bytes: new TextEncoder().encode('abcdefgh '), then: 'repeat' },
+    script: { bytes: new TextEncoder().encode('abcdefgh '), ending: 'repeat' },
   })
   host = await startHeadless(join(data.path, 'host'), '--model', model)
 })

@@ -33,7 +33,7 @@ function startHeadless(reason) {
   })
   createInterface({ input: child.stdout }).on('line', (line) => {
     const message = parse(line)
-    if (message?.event !== 'ready') return
+    if (message?.event !== 'ready') return message ? undefined : console.log(line)
     console.log(`Dashboard:     ${message.dashboard}`)
     console.log(`Inference API: ${message.api}   (key in ${message.apiKeyFile})`)
     console.log(`Model:         ${message.model}`)

@@ -29,22 +29,57 @@ describe('why the host is, or is not, earning', () => {
     error: message ? { code: 'X', message, nextStep: 'Do this.' } : null,
   })
   it.each([
-    [{ paused: false, stopping: false, runningJobs: 0, engine: engine('ready') }, 'serving', /Ready to earn/],
-    [{ paused: false, stopping: false, runningJobs: 2, engine: engine('ready') }, 'serving', /^Earning/],
-    [{ paused: false, stopping: false, runningJobs: 0, engine: engine('starting') }, 'starting', /Loading/],
     [
-      { paused: false, stopping: false, runningJobs: 0, engine: engine('restarting') },
+      { paused: false, stopping: false, runningJobs: 0, ledgerWritable: true, engine: engine('ready') },
+      'serving',
+      /Ready to earn/,
+    ],
+    [
+      { paused: false, stopping: false, runningJobs: 2, ledgerWritable: true, engine: engine('ready') },
+      'serving',
+      /^Earning/,
+    ],
+    [
+      { paused: false, stopping: false, runningJobs: 0, ledgerWritable: true, engine: engine('starting') },
+      'starting',
+      /Loading/,
+    ],
+    [
+      { paused: false, stopping: false, runningJobs: 0, ledgerWritable: true, engine: engine('restarting') },
       'engine-down',
       /restarted/,
     ],
     [
-      { paused: false, stopping: false, runningJobs: 0, engine: engine('failed', 'Broken file.') },
+      {
+        paused: false,
+        stopping: false,
+        runningJobs: 0,
+        ledgerWritable: true,
+        engine: engine('failed', 'Broken file.'),
+      },
       'engine-down',
       /Broken file\. Do this\./,
     ],
-    [{ paused: true, stopping: false, runningJobs: 0, engine: engine('stopped') }, 'paused', /Paused by you/],
-    [{ paused: true, stopping: false, runningJobs: 1, engine: engine('ready') }, 'draining', /Pausing/],
-    [{ paused: true, stopping: true, runningJobs: 0, engine: engine('ready') }, 'draining', /Shutting down/],
+    [
+      { paused: false, stopping: false, runningJobs: 0, ledgerWritable: false, engine: engine('ready') },
+      'engine-down',
+      /ledger could not be written/,
+    ],
+    [
+      { paused: true, stopping: false, runningJobs: 0, ledgerWritable: true, engine: engine('stopped') },
+      'paused',
+      /Paused by you/,
+    ],
+    [
+      { paused: true, stopping: false, runningJobs: 1, ledgerWritable: true, engine: engine('ready') },
+      'draining',
+      /Pausing/,
+    ],
+    [
+      { paused: true, stopping: true, runningJobs: 0, ledgerWritable: true, engine: engine('ready') },
+      'draining',
+      /Shutting down/,
+    ],
   ] as const)('%#', (facts, state, reason) => {
     const result = hostState(facts)
     expect(result.state).toBe(state)

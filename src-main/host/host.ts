@@ -10,6 +10,7 @@ import {
 } from '../inference/index.ts'
 import { type Clock, type Rng, systemClock, systemRng, TiramiError, toPublicError } from '../kernel/index.ts'
 import { type Ledger, openLedger } from '../ledger/index.ts'
+import { readGgufModel } from '../models/index.ts'
 import { type Control, createControl } from './control.ts'
 import { EventLog } from './events.ts'
 import { ensurePrivateDirectory } from './files.ts'
@@ -116,6 +117,7 @@ async function composeHost(
       paused: settings.paused(),
       stopping,
       runningJobs: engine.jobs().running,
+      ledgerWritable: ledger.journal().writable,
       engine: engine.status(),
     }),
     startedAtMs,
@@ -208,6 +210,7 @@ async function prepareModel(
       threads: chooseThreads(Number(model.gguf.parameters), availableParallelism()),
       gpu: 'auto',
       clock,
+      checkModel: readGgufModel,
     })
     return { model, engine }
   } catch (error) {
@@ -250,6 +253,7 @@ function ledgerStatus(ledger: Ledger): HostStatus['ledger'] {
     headHash: journal.headHashHex,
     merkleRoot: ledger.merkleRootHex(),
     recovery: journal.recovery,
+    writable: journal.writable,
   }
 }
 

@@ -5,6 +5,7 @@ export interface StateFacts {
   /** The host is shutting down. */
   stopping: boolean
   runningJobs: number
+  ledgerWritable: boolean
   engine: EngineStatus
 }
 
@@ -13,6 +14,12 @@ export function hostState(facts: StateFacts): Pick<HostStatus, 'state' | 'reason
   const { engine } = facts
   if (facts.stopping)
     return { state: 'draining', reason: 'Shutting down: running answers are being finished.' }
+  if (!facts.ledgerWritable) {
+    return {
+      state: 'engine-down',
+      reason: 'Not earning: the ledger could not be written. Check the disk, then restart the host.',
+    }
+  }
   if (facts.paused) {
     return facts.runningJobs > 0
       ? { state: 'draining', reason: 'Pausing: running answers are being finished, new ones are refused.' }

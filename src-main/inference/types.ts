@@ -45,6 +45,7 @@ export interface EngineProcess {
   onMessage(listener: (message: EngineReport) => void): void
   /** Called once, when the process is gone, for whatever reason. */
   onExit(listener: (code: number | null) => void): void
+  /** The first call asks the process to go, a later one forces it. */
   kill(): void
 }
 
@@ -84,13 +85,13 @@ export interface Engine {
   loaded(): LoadedModel | null
   /** Fires on every change of `status()` or `jobs()`. @returns a function that ends it. */
   onChange(listener: () => void): () => void
-  /** Resolves when the model is loaded. Rejects with TiramiError when it cannot be. */
+  /** Resolves when the model is loaded. @throws TiramiError MODEL_* or ENGINE_CRASHED when it cannot be */
   start(): Promise<void>
   /**
    * Runs one job. The generator yields `prompt` first and computes only when asked for the next event.
    * Aborting `signal`, or returning the generator early, stops the computation and frees the slot.
    * @throws TiramiError ENGINE_NOT_READY (503), ENGINE_CRASHED (502), ENGINE_BUSY (429), PROMPT_TOO_LONG (400),
-   *   GENERATION_FAILED (500)
+   *   PROMPT_REJECTED (400), GENERATION_FAILED (500), ENGINE_STOPPED (503)
    */
   generate(request: GenerateRequest, signal: AbortSignal): AsyncGenerator<GenerateEvent, void, void>
   /** Ends the process; its memory goes back to the system. Running jobs fail with ENGINE_STOPPED. */

@@ -58,7 +58,10 @@ export interface JournalFacts {
   records: number
   bytes: number
   headHashHex: string
+  /** `savedAs` is an absolute path. */
   recovery: { tornBytes: number; savedAs: string } | null
+  /** False after a failed write: nothing more is sold until the host has been restarted. */
+  writable: boolean
 }
 
 /** The ledger of record. All amounts are whole TRM. */
@@ -66,14 +69,15 @@ export interface Ledger {
   /**
    * Moves `amountTrm` from available to reserved. Written in order, not yet durable: nothing was promised.
    * @returns the reservation id, good for exactly one settle or void.
-   * @throws TiramiError INSUFFICIENT_BALANCE (402)
+   * @throws TiramiError INSUFFICIENT_BALANCE (402), TRADE_INVALID (400; no amount, provider = consumer),
+   *   JOURNAL_WRITE_FAILED (503), LEDGER_CLOSED
    */
   reserve(request: ReserveRequest): string
   /**
    * Posts at most the reserved amount, releases the rest, books the trade; all or nothing.
    * Resolves when the records are on disk: only then may the trade be acknowledged.
    * @throws TiramiError RESERVATION_UNKNOWN (409; used, voided or expired), TRADE_INVALID (400; bad signature,
-   *   replayed nonce, wrong parties, amount above the reservation), JOURNAL_WRITE_FAILED (503)
+   *   replayed nonce, wrong parties, amount above the reservation), JOURNAL_WRITE_FAILED (503), LEDGER_CLOSED
    */
   settle(reservationId: string, trade: SignedTrade, facts: JobFacts): Promise<Trade>
   /** Releases the whole reservation. Unknown ids are ignored: voiding twice is harmless. */
@@ -83,7 +87,7 @@ export interface Ledger {
   journal(): JournalFacts
   merkleRootHex(): string
   tradeCount(): number
-  /** Newest first. */
+  /** Newest first. @throws TiramiError PROJECTION_UNAVAILABLE (503), LEDGER_CLOSED; so do the next two */
   listTrades(query: { limit: number; beforeIndex?: number }): Promise<Trade[]>
   earnings(provider: string, range: EarningsRange): Promise<Earnings>
   /** @throws TiramiError TRADE_NOT_FOUND (404) */

@@ -65,6 +65,8 @@ export const HostStatus = z.object({
     merkleRoot: Hex32,
     /** Set when the last start cut an unfinished write off the journal's end. */
     recovery: z.object({ tornBytes: Count, savedAs: z.string() }).nullable(),
+    /** False after a failed write: nothing more is sold until the host has been restarted. */
+    writable: z.boolean(),
   }),
 })
 export type HostStatus = z.infer<typeof HostStatus>

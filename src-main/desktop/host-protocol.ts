@@ -1,0 +1,69 @@
+import { z } from 'zod'
+import {
+  type CallResult,
+  type EventName,
+  events,
+  type HostEvent,
+  HostStatus,
+  PublicErrorSchema,
+} from '../../src-preload/contract/index.ts'
+
+/** What main and the host process say to each other over the parent port. Both sides parse what they get. */
+
+const EngineId = z.number().int().positive()
+const CallId = z.number().int().positive()
+
+const eventOf = <E extends EventName>(name: E) =>
+  z.object({ seq: z.number().int().nonnegative(), name: z.literal(name), data: events[name] })
+
+export const HostEventSchema = z.discriminatedUnion('name', [
+  eventOf('status.changed'),
+  eventOf('trade.booked'),
+  eventOf('chat.delta'),
+  eventOf('chat.done'),
+  eventOf('chat.failed'),
+]) satisfies z.ZodType<HostEvent>
+
+/** The result itself is parsed where the procedure is known. */
+const CallResultEnvelope = z.discriminatedUnion('ok', [
+  z.object({ ok: z.literal(true), result: z.unknown() }),
+  z.object({ ok: z.literal(false), error: PublicErrorSchema }),
+])
+export type CallResultEnvelope = z.infer<typeof CallResultEnvelope>
+
+export const MainToHost = z.discriminatedUnion('type', [
+  z.strictObject({
+    type: z.literal('start'),
+    dataDirectory: z.string().min(1),
+    /** `resources/` of the installation. */
+    resourcesDirectory: z.string().min(1),
+    /** Model id or path of a GGUF file; the embedded model when null. */
+    modelPath: z.string().min(1).nullable(),
+    /** Port of the inference API on loopback. */
+    port: z.number().int().min(0).max(65_535),
+    /** The app serves the window itself; the host serves no dashboard. */
+    rendererless: z.literal(true),
+  }),
+  z.strictObject({ type: z.literal('call'), id: CallId, procedure: z.string().max(64), input: z.unknown() }),
+  /** Comes with one end of the port to that engine. */
+  z.strictObject({ type: z.literal('engine-port'), engineId: EngineId }),
+  z.strictObject({ type: z.literal('engine-exit'), engineId: EngineId, code: z.number().int().nullable() }),
+  z.strictObject({ type: z.literal('stop') }),
+])
+export type MainToHost = z.infer<typeof MainToHost>
+export type StartMessage = Extract<MainToHost, { type: 'start' }>
+
+export const HostToMain = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('ready'), status: HostStatus }),
+  z.strictObject({ type: z.literal('failed'), error: PublicErrorSchema }),
+  z.strictObject({ type: z.literal('result'), id: CallId, result: CallResultEnvelope }),
+  z.strictObject({ type: z.literal('event'), event: HostEventSchema }),
+  z.strictObject({ type: z.literal('spawn-engine'), engineId: EngineId }),
+  z.strictObject({ type: z.literal('kill-engine'), engineId: EngineId }),
+  z.strictObject({ type: z.literal('stopped') }),
+])
+export type HostToMain = z.infer<typeof HostToMain>
+
+export function failure(code: string, message: string, nextStep: string): CallResult & { ok: false } {
+  return { ok: false, error: { code, message, nextStep } }
+}

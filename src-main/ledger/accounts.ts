@@ -1,0 +1,113 @@
+import type { Balance } from './types.ts'
+
+/** `available:<node id>` and `reserved:<node id>` today; staked, collateral, pool, mint and burn fit the same form. */
+type AccountId = string
+/** Why TRM moved. New codes need no new record shape. */
+export type TransferCode = 'reserve' | 'release' | 'trade'
+
+/** One immutable movement. The debit account falls and the credit account rises by `amountTrm`. */
+export interface Transfer {
+  /** `<journal sequence>-<position in the record>`: unique for the life of the ledger. */
+  id: string
+  debit: AccountId
+  credit: AccountId
+  /** Whole TRM, above zero. */
+  amountTrm: bigint
+  code: TransferCode
+  /** Milliseconds since the Unix epoch. */
+  atMs: number
+}
+
+export function availableAccount(nodeId: string): AccountId {
+  return `available:${nodeId}`
+}
+
+export function reservedAccount(nodeId: string): AccountId {
+  return `reserved:${nodeId}`
+}
+
+function nodeOf(account: AccountId): string {
+  return account.slice(account.indexOf(':') + 1)
+}
+
+interface NodeTotals {
+  contributedTrm: bigint
+  consumedTrm: bigint
+}
+
+/**
+ * Double entry: balances only change through transfers, and all balances always add up to zero. Totals that people
+ * read (contributed, consumed) are kept alongside, so that reading them does not depend on the ledger's length.
+ */
+export class Accounts {
+  readonly #balances = new Map<AccountId, bigint>()
+  readonly #nodes = new Map<string, NodeTotals>()
+  #sumTrm = 0n
+  #tradedTrm = 0n
+
+  /** Applies the transfers of one record. @throws Error when afterwards the accounts do not add up to zero */
+  apply(transfers: readonly Transfer[]): void {
+    for (const transfer of transfers) {
+      if (transfer.amountTrm <= 0n) throw new Error(`transfer ${transfer.id} moves nothing`)
+      this.#add(transfer.debit, -transfer.amountTrm)
+      this.#add(transfer.credit, transfer.amountTrm)
+      if (transfer.code === 'trade') this.#countTrade(transfer)
+    }
+    if (this.#sumTrm !== 0n) throw new Error(`the accounts add up to ${this.#sumTrm} TRM instead of zero`)
+  }
+
+  balanceTrm(account: AccountId): bigint {
+    return this.#balances.get(account) ?? 0n
+  }
+
+  /** What the node could still reserve, in TRM, if it may go `creditLimitTrm` below zero. */
+  spendableTrm(nodeId: string, creditLimitTrm: bigint): bigint {
+    return this.balanceTrm(availableAccount(nodeId)) + creditLimitTrm
+  }
+
+  node(nodeId: string): Balance {
+    const totals = this.#nodes.get(nodeId)
+    return {
+      contributedTrm: totals?.contributedTrm ?? 0n,
+      consumedTrm: totals?.consumedTrm ?? 0n,
+      reservedTrm: this.balanceTrm(reservedAccount(nodeId)),
+    }
+  }
+
+  /** Zero, or the ledger is wrong. */
+  get sumTrm(): bigint {
+    return this.#sumTrm
+  }
+
+  get nodeCount(): number {
+    return this.#nodes.size
+  }
+
+  /** Contributed by all nodes = consumed by all nodes, in TRM. */
+  get tradedTrm(): bigint {
+    return this.#tradedTrm
+  }
+
+  #add(account: AccountId, deltaTrm: bigint): void {
+    const before = this.balanceTrm(account)
+    const after = before + deltaTrm
+    this.#balances.set(account, after)
+    this.#sumTrm += after - before
+    this.#totals(nodeOf(account))
+  }
+
+  #countTrade(transfer: Transfer): void {
+    this.#totals(nodeOf(transfer.debit)).consumedTrm += transfer.amountTrm
+    this.#totals(nodeOf(transfer.credit)).contributedTrm += transfer.amountTrm
+    this.#tradedTrm += transfer.amountTrm
+  }
+
+  #totals(nodeId: string): NodeTotals {
+    let totals = this.#nodes.get(nodeId)
+    if (!totals) {
+      totals = { contributedTrm: 0n, consumedTrm: 0n }
+      this.#nodes.set(nodeId, totals)
+    }
+    return totals
+  }
+}

@@ -1,0 +1,14 @@
+export type { JournalFile, OpenJournalFile } from './journal-file.ts'
+export { openDiskFile } from './journal-file.ts'
+export { type OpenLedgerOptions, openLedger } from './ledger.ts'
+export { canonicalTradeBytes, tradeLeafHash } from './trade.ts'
+export type {
+  Balance,
+  JobFacts,
+  JournalFacts,
+  Ledger,
+  NetworkTotals,
+  ReserveRequest,
+  SignedTrade,
+  TradeTerms,
+} from './types.ts'

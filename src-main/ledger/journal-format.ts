@@ -1,0 +1,109 @@
+import { crc32 } from 'node:zlib'
+import { concatBytes, sha256, utf8 } from '../kernel/index.ts'
+
+/** Bytes of the file header: 8 of magic, version u32 LE, 4 of zero. */
+export const HEADER_BYTES = 16
+export const FORMAT_VERSION = 1
+const PAYLOAD_MAX_BYTES = 64 * 1024
+const PREFIX_BYTES = 8
+const HASH_BYTES = 32
+export const RECORD_MAX_BYTES = PREFIX_BYTES + PAYLOAD_MAX_BYTES + HASH_BYTES
+const JOURNAL_MAGIC = utf8('TIRAMI-J')
+const HEAD_MAGIC = utf8('TIRAMI-H')
+export const HEAD_BYTES = 60
+
+/** A place between two records: where the next record starts and what it is chained to. */
+export interface JournalPosition {
+  /** Records before this place. The record that ends here has this sequence number. */
+  seq: number
+  /** Bytes from the start of the file. */
+  offset: number
+  /** 32 bytes. */
+  chainHash: Uint8Array
+}
+
+export interface JournalRecord extends JournalPosition {
+  payload: Uint8Array
+}
+
+function u32le(value: number): Uint8Array {
+  const out = new Uint8Array(4)
+  new DataView(out.buffer).setUint32(0, value, true)
+  return out
+}
+
+export const JOURNAL_HEADER = concatBytes(JOURNAL_MAGIC, u32le(FORMAT_VERSION), u32le(0))
+
+export const GENESIS: JournalPosition = {
+  seq: 0,
+  offset: HEADER_BYTES,
+  chainHash: sha256(JOURNAL_HEADER),
+}
+
+/** @returns the version in a header of ours, or null when this is not the header of a journal */
+export function headerVersion(header: Buffer): number | null {
+  return header.length >= HEADER_BYTES && header.subarray(0, 8).equals(JOURNAL_MAGIC)
+    ? header.readUInt32LE(8)
+    : null
+}
+
+/** u32 LE payload length | u32 LE CRC-32 | payload | SHA-256(previous chain hash ‖ payload). */
+export function encodeFrame(
+  payload: Uint8Array,
+  before: JournalPosition,
+): { frame: Uint8Array; after: JournalPosition } {
+  if (payload.length === 0 || payload.length > PAYLOAD_MAX_BYTES) {
+    throw new RangeError(`a journal record has 1 to ${PAYLOAD_MAX_BYTES} bytes`)
+  }
+  const chainHash = sha256(before.chainHash, payload)
+  const frame = concatBytes(u32le(payload.length), u32le(crc32(payload)), payload, chainHash)
+  return { frame, after: { seq: before.seq + 1, offset: before.offset + frame.length, chainHash } }
+}
+
+type FrameResult =
+  | { type: 'record'; record: JournalRecord }
+  | { type: 'incomplete' }
+  | { type: 'bad'; why: string; endOffset: number }
+
+/** Reads the record that starts at byte `at` of `bytes`; `before` is that place in the file. */
+export function decodeFrame(bytes: Buffer, at: number, before: JournalPosition): FrameResult {
+  if (bytes.length - at < PREFIX_BYTES) return { type: 'incomplete' }
+  const length = bytes.readUInt32LE(at)
+  const frameBytes = PREFIX_BYTES + length + HASH_BYTES
+  const endOffset = before.offset + frameBytes
+  if (length === 0 || length > PAYLOAD_MAX_BYTES) {
+    return { type: 'bad', why: `a record cannot have ${length} bytes`, endOffset }
+  }
+  if (bytes.length - at < frameBytes) return { type: 'incomplete' }
+  const payload = bytes.subarray(at + PREFIX_BYTES, at + PREFIX_BYTES + length)
+  if (crc32(payload) !== bytes.readUInt32LE(at + 4)) {
+    return { type: 'bad', why: 'the checksum of a record does not match', endOffset }
+  }
+  const chainHash = sha256(before.chainHash, payload)
+  if (!bytes.subarray(at + PREFIX_BYTES + length, at + frameBytes).equals(chainHash)) {
+    return { type: 'bad', why: 'the hash chain is broken', endOffset }
+  }
+  return { type: 'record', record: { seq: before.seq + 1, offset: endOffset, chainHash, payload } }
+}
+
+/** journal.head: magic 8 | offset u64 LE | seq u64 LE | chain hash 32 | CRC-32 of all before it, u32 LE. */
+export function encodeHead(position: JournalPosition): Uint8Array {
+  const out = Buffer.alloc(HEAD_BYTES)
+  out.set(HEAD_MAGIC, 0)
+  out.writeBigUInt64LE(BigInt(position.offset), 8)
+  out.writeBigUInt64LE(BigInt(position.seq), 16)
+  out.set(position.chainHash, 24)
+  out.writeUInt32LE(crc32(out.subarray(0, HEAD_BYTES - 4)), HEAD_BYTES - 4)
+  return out
+}
+
+/** @returns null when the bytes are not a whole, intact head: then it says nothing */
+export function decodeHead(bytes: Buffer): JournalPosition | null {
+  if (bytes.length < HEAD_BYTES || !bytes.subarray(0, 8).equals(HEAD_MAGIC)) return null
+  if (crc32(bytes.subarray(0, HEAD_BYTES - 4)) !== bytes.readUInt32LE(HEAD_BYTES - 4)) return null
+  return {
+    offset: Number(bytes.readBigUInt64LE(8)),
+    seq: Number(bytes.readBigUInt64LE(16)),
+    chainHash: new Uint8Array(bytes.subarray(24, 56)),
+  }
+}

@@ -1,0 +1,279 @@
+import type { Database, SqlJsStatic, Statement } from 'sql.js'
+import type { Earnings, EarningsRange, Trade } from '../../src-preload/contract/index.ts'
+
+const SCHEMA_VERSION = 1
+const HOUR_MS = 3_600_000
+
+/** How far into the journal the projection has come. Hex and numbers only: it crosses a thread. */
+export interface ProjectionPosition {
+  seq: number
+  offset: number
+  chainHashHex: string
+  /** Trades up to here: the index of the next one. */
+  trades: number
+}
+
+/** A settled trade on its way into the tables. */
+export interface ProjectedTrade {
+  trade: Trade
+  signedBytes: Uint8Array
+  providerSignature: Uint8Array
+  consumerSignature: Uint8Array
+  /** The place in the journal just after the trade. */
+  position: ProjectionPosition
+}
+
+type ProvenTrade = Pick<ProjectedTrade, 'trade' | 'signedBytes' | 'providerSignature' | 'consumerSignature'>
+
+// SQLite has no unsigned 64-bit integers and sql.js hands numbers out as doubles, so amounts are decimal text and
+// are added up as bigint. The sums by hour keep reading the earnings independent of the number of trades.
+const SCHEMA = `
+  CREATE TABLE trades (
+    idx INTEGER PRIMARY KEY, trade_id TEXT NOT NULL UNIQUE, provider TEXT NOT NULL, consumer TEXT NOT NULL,
+    consumer_label TEXT NOT NULL, own_key INTEGER NOT NULL, amount_trm TEXT NOT NULL, flop TEXT NOT NULL,
+    prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, latency_ms REAL NOT NULL,
+    model_id TEXT NOT NULL, timestamp_ms INTEGER NOT NULL, signed_bytes BLOB NOT NULL,
+    provider_signature BLOB NOT NULL, consumer_signature BLOB NOT NULL
+  ) STRICT;
+  CREATE TABLE hours (
+    provider TEXT NOT NULL, start_ms INTEGER NOT NULL, amount_trm TEXT NOT NULL, trades INTEGER NOT NULL,
+    PRIMARY KEY (provider, start_ms)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE totals (
+    provider TEXT PRIMARY KEY, amount_trm TEXT NOT NULL, own_keys_trm TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE settings (
+    id INTEGER PRIMARY KEY CHECK (id = 1), schema_version INTEGER NOT NULL, seq INTEGER NOT NULL,
+    journal_offset INTEGER NOT NULL, chain_hash TEXT NOT NULL, trades INTEGER NOT NULL
+  ) STRICT;
+  INSERT INTO settings VALUES (1, ${SCHEMA_VERSION}, 0, 0, '', 0);
+`
+
+interface RangeShape {
+  bucketMs: number
+  count: number
+}
+
+const RANGES: Record<EarningsRange, RangeShape> = {
+  '24h': { bucketMs: HOUR_MS, count: 24 },
+  '7d': { bucketMs: 6 * HOUR_MS, count: 28 },
+  '30d': { bucketMs: 24 * HOUR_MS, count: 30 },
+}
+
+type Row = Record<string, unknown>
+
+function tradeOf(row: Row): Trade {
+  return {
+    tradeId: String(row.trade_id),
+    index: Number(row.idx),
+    provider: String(row.provider),
+    consumer: String(row.consumer),
+    consumerLabel: String(row.consumer_label),
+    ownKey: row.own_key === 1,
+    amountTrm: String(row.amount_trm),
+    flop: String(row.flop),
+    promptTokens: Number(row.prompt_tokens),
+    completionTokens: Number(row.completion_tokens),
+    latencyMs: Number(row.latency_ms),
+    modelId: String(row.model_id),
+    timestampMs: Number(row.timestamp_ms),
+    providerSigned: true,
+    consumerSigned: true,
+  }
+}
+
+function blob(value: unknown): Uint8Array {
+  if (!(value instanceof Uint8Array)) throw new Error('a column of bytes holds something else')
+  return value
+}
+
+interface Sum {
+  amountTrm: bigint
+  /** Trades of an hour, or TRM that own keys paid. */
+  extra: bigint
+}
+
+function addTo(sums: Map<string, Sum>, key: string, amountTrm: bigint, extra: bigint): void {
+  const sum = sums.get(key)
+  if (!sum) sums.set(key, { amountTrm, extra })
+  else {
+    sum.amountTrm += amountTrm
+    sum.extra += extra
+  }
+}
+
+/** The tables behind lists, proofs and earnings. Everything in them follows from the journal. */
+export class ProjectionStore {
+  readonly #sql: SqlJsStatic
+  #db: Database
+
+  /** @param image an SQLite file, or null to begin empty. @throws Error when the image is not ours */
+  constructor(sql: SqlJsStatic, image: Uint8Array | null) {
+    this.#sql = sql
+    this.#db = new sql.Database(image)
+    if (!image) this.#db.run(SCHEMA)
+    const version = this.#rows('SELECT schema_version FROM settings')[0]?.schema_version
+    if (version !== SCHEMA_VERSION) throw new Error(`the projection has schema version ${version}`)
+  }
+
+  reset(): void {
+    this.#db.close()
+    this.#db = new this.#sql.Database()
+    this.#db.run(SCHEMA)
+  }
+
+  position(): ProjectionPosition {
+    const row = this.#rows('SELECT seq, journal_offset, chain_hash, trades FROM settings')[0]
+    return {
+      seq: Number(row?.seq),
+      offset: Number(row?.journal_offset),
+      chainHashHex: String(row?.chain_hash),
+      trades: Number(row?.trades),
+    }
+  }
+
+  /** All or nothing, in the order of the journal. */
+  insert(trades: readonly ProjectedTrade[]): void {
+    const last = trades.at(-1)
+    if (!last) return
+    this.#db.run('BEGIN')
+    try {
+      this.#insertTrades(trades)
+      this.#addSums(trades)
+      const { seq, offset, chainHashHex, trades: count } = last.position
+      this.#db.run('UPDATE settings SET seq = ?, journal_offset = ?, chain_hash = ?, trades = ?', [
+        seq,
+        offset,
+        chainHashHex,
+        count,
+      ])
+      this.#db.run('COMMIT')
+    } catch (error) {
+      this.#db.run('ROLLBACK')
+      throw error
+    }
+  }
+
+  /** Newest first. */
+  list(limit: number, beforeIndex: number): Trade[] {
+    const sql = 'SELECT * FROM trades WHERE idx < ? ORDER BY idx DESC LIMIT ?'
+    return this.#rows(sql, [beforeIndex, limit]).map(tradeOf)
+  }
+
+  find(tradeId: string): ProvenTrade | null {
+    const row = this.#rows('SELECT * FROM trades WHERE trade_id = ?', [tradeId])[0]
+    if (!row) return null
+    return {
+      trade: tradeOf(row),
+      signedBytes: blob(row.signed_bytes),
+      providerSignature: blob(row.provider_signature),
+      consumerSignature: blob(row.consumer_signature),
+    }
+  }
+
+  /** Buckets are aligned to their own size in UTC; the last one holds `nowMs`. */
+  earnings(provider: string, range: EarningsRange, nowMs: number): Earnings {
+    const { bucketMs, count } = RANGES[range]
+    const lastMs = Math.floor(nowMs / bucketMs) * bucketMs
+    const firstMs = lastMs - (count - 1) * bucketMs
+    const sums = Array.from({ length: count }, () => ({ amountTrm: 0n, trades: 0 }))
+    const sql = 'SELECT * FROM hours WHERE provider = ? AND start_ms >= ? AND start_ms < ?'
+    for (const row of this.#rows(sql, [provider, firstMs, lastMs + bucketMs])) {
+      const sum = sums[Math.floor((Number(row.start_ms) - firstMs) / bucketMs)]
+      if (!sum) continue
+      sum.amountTrm += BigInt(String(row.amount_trm))
+      sum.trades += Number(row.trades)
+    }
+    const total = this.#rows('SELECT * FROM totals WHERE provider = ?', [provider])[0]
+    return {
+      range,
+      allTimeTrm: String(total?.amount_trm ?? '0'),
+      allTimeOwnKeysTrm: String(total?.own_keys_trm ?? '0'),
+      rangeTrm: sums.reduce((all, sum) => all + sum.amountTrm, 0n).toString(),
+      rangeTrades: sums.reduce((all, sum) => all + sum.trades, 0),
+      bucketMs,
+      buckets: sums.map((sum, position) => ({
+        startMs: firstMs + position * bucketMs,
+        amountTrm: sum.amountTrm.toString(),
+        trades: sum.trades,
+      })),
+    }
+  }
+
+  /** The whole SQLite file. */
+  image(): Uint8Array {
+    return this.#db.export()
+  }
+
+  #insertTrades(trades: readonly ProjectedTrade[]): void {
+    const statement = this.#db.prepare(`INSERT INTO trades VALUES (${Array(16).fill('?').join(', ')})`)
+    try {
+      for (const { trade, signedBytes, providerSignature, consumerSignature } of trades) {
+        statement.run([
+          trade.index,
+          trade.tradeId,
+          trade.provider,
+          trade.consumer,
+          trade.consumerLabel,
+          trade.ownKey ? 1 : 0,
+          trade.amountTrm,
+          trade.flop,
+          trade.promptTokens,
+          trade.completionTokens,
+          trade.latencyMs,
+          trade.modelId,
+          trade.timestampMs,
+          signedBytes,
+          providerSignature,
+          consumerSignature,
+        ])
+      }
+    } finally {
+      statement.free()
+    }
+  }
+
+  #addSums(trades: readonly ProjectedTrade[]): void {
+    const hours = new Map<string, Sum>()
+    const totals = new Map<string, Sum>()
+    for (const { trade } of trades) {
+      const amountTrm = BigInt(trade.amountTrm)
+      const startMs = Math.floor(trade.timestampMs / HOUR_MS) * HOUR_MS
+      addTo(hours, `${trade.provider}:${startMs}`, amountTrm, 1n)
+      addTo(totals, trade.provider, amountTrm, trade.ownKey ? amountTrm : 0n)
+    }
+    for (const [key, sum] of hours) {
+      const [provider = '', startMs] = key.split(':')
+      const known = this.#rows('SELECT * FROM hours WHERE provider = ? AND start_ms = ?', [
+        provider,
+        Number(startMs),
+      ])[0]
+      this.#db.run('INSERT OR REPLACE INTO hours VALUES (?, ?, ?, ?)', [
+        provider,
+        Number(startMs),
+        (sum.amountTrm + BigInt(String(known?.amount_trm ?? '0'))).toString(),
+        Number(sum.extra) + Number(known?.trades ?? 0),
+      ])
+    }
+    for (const [provider, sum] of totals) {
+      const known = this.#rows('SELECT * FROM totals WHERE provider = ?', [provider])[0]
+      this.#db.run('INSERT OR REPLACE INTO totals VALUES (?, ?, ?)', [
+        provider,
+        (sum.amountTrm + BigInt(String(known?.amount_trm ?? '0'))).toString(),
+        (sum.extra + BigInt(String(known?.own_keys_trm ?? '0'))).toString(),
+      ])
+    }
+  }
+
+  #rows(sql: string, parameters: (string | number)[] = []): Row[] {
+    const statement: Statement = this.#db.prepare(sql)
+    try {
+      statement.bind(parameters)
+      const rows: Row[] = []
+      while (statement.step()) rows.push(statement.getAsObject())
+      return rows
+    } finally {
+      statement.free()
+    }
+  }
+}

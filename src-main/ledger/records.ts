@@ -1,0 +1,194 @@
+import { z } from 'zod'
+import { Hex32 } from '../../src-preload/contract/index.ts'
+import { bytesFromHex, hexFromBytes, MAX_AMOUNT_TRM } from '../kernel/index.ts'
+import type { Transfer } from './accounts.ts'
+import type { JobFacts, SignedTrade, TradeTerms } from './types.ts'
+
+/** Longest `reason` and `consumerLabel`, in UTF-16 units: keeps every record far below the journal's limit. */
+export const TEXT_MAX = 256
+
+const Whole = z
+  .string()
+  .regex(/^(0|[1-9]\d{0,39})$/)
+  .transform((digits) => BigInt(digits))
+const U64 = Whole.refine((value) => value <= MAX_AMOUNT_TRM, 'does not fit 64 unsigned bits')
+const Positive = U64.refine((value) => value > 0n, 'must be above zero')
+const Millis = z.number().int().nonnegative()
+const Count = z.number().int().nonnegative()
+const ReservationId = z.string().regex(/^r[1-9]\d{0,15}$/)
+const hexBytes = (length: number) =>
+  z
+    .string()
+    .regex(new RegExp(`^[0-9a-f]{${length * 2}}$`))
+    .transform(bytesFromHex)
+
+const TransferSchema = z.strictObject({
+  id: z.string().regex(/^\d+-\d+$/),
+  debit: z.string().regex(/^[a-z]+:[0-9a-z-]+$/),
+  credit: z.string().regex(/^[a-z]+:[0-9a-z-]+$/),
+  amountTrm: Positive,
+  code: z.enum(['reserve', 'release', 'trade']),
+  atMs: Millis,
+})
+const Transfers = z.array(TransferSchema).min(1).max(16)
+
+const ReserveSchema = z.strictObject({
+  kind: z.literal('reserve'),
+  atMs: Millis,
+  reservation: ReservationId,
+  consumer: Hex32,
+  provider: Hex32,
+  amountTrm: Positive,
+  creditLimitTrm: U64,
+  expiresAtMs: Millis,
+  transfers: Transfers,
+})
+
+const FactsSchema = z.strictObject({
+  flop: Whole,
+  promptTokens: Count,
+  completionTokens: Count,
+  latencyMs: z.number().nonnegative(),
+  consumerLabel: z.string().max(TEXT_MAX),
+  ownKey: z.boolean(),
+})
+
+const SettleSchema = z.strictObject({
+  kind: z.literal('settle'),
+  atMs: Millis,
+  reservation: ReservationId,
+  terms: z.strictObject({
+    provider: Hex32,
+    consumer: Hex32,
+    amountTrm: Positive,
+    tokensProcessed: U64,
+    timestampMs: U64,
+    modelId: z.string(),
+    nonce: hexBytes(16),
+  }),
+  providerSignature: hexBytes(64),
+  consumerSignature: hexBytes(64),
+  facts: FactsSchema,
+  transfers: Transfers,
+})
+
+const VoidSchema = z.strictObject({
+  kind: z.literal('void'),
+  atMs: Millis,
+  reservation: ReservationId,
+  reason: z.string().max(TEXT_MAX),
+  transfers: Transfers,
+})
+
+const RecordSchema = z.discriminatedUnion('kind', [ReserveSchema, SettleSchema, VoidSchema])
+
+export interface ReserveRecord {
+  kind: 'reserve'
+  atMs: number
+  reservation: string
+  consumer: string
+  provider: string
+  amountTrm: bigint
+  creditLimitTrm: bigint
+  expiresAtMs: number
+  transfers: Transfer[]
+}
+
+export interface SettleRecord extends SignedTrade {
+  kind: 'settle'
+  atMs: number
+  reservation: string
+  facts: JobFacts
+  transfers: Transfer[]
+}
+
+export interface VoidRecord {
+  kind: 'void'
+  atMs: number
+  reservation: string
+  reason: string
+  transfers: Transfer[]
+}
+
+export type LedgerRecord = ReserveRecord | SettleRecord | VoidRecord
+
+const transfersJson = (transfers: Transfer[]) =>
+  transfers.map(({ id, debit, credit, amountTrm, code, atMs }) => ({
+    id,
+    debit,
+    credit,
+    amountTrm: amountTrm.toString(),
+    code,
+    atMs,
+  }))
+
+const termsJson = (terms: TradeTerms) => ({
+  provider: terms.provider,
+  consumer: terms.consumer,
+  amountTrm: terms.amountTrm.toString(),
+  tokensProcessed: terms.tokensProcessed.toString(),
+  timestampMs: terms.timestampMs.toString(),
+  modelId: terms.modelId,
+  nonce: hexFromBytes(terms.nonce),
+})
+
+const factsJson = (facts: JobFacts) => ({
+  flop: facts.flop.toString(),
+  promptTokens: facts.promptTokens,
+  completionTokens: facts.completionTokens,
+  latencyMs: facts.latencyMs,
+  consumerLabel: facts.consumerLabel,
+  ownKey: facts.ownKey,
+})
+
+function recordJson(record: LedgerRecord): object {
+  const { kind, atMs, reservation } = record
+  const transfers = transfersJson(record.transfers)
+  switch (record.kind) {
+    case 'reserve': {
+      const { consumer, provider, expiresAtMs } = record
+      const amountTrm = record.amountTrm.toString()
+      const creditLimitTrm = record.creditLimitTrm.toString()
+      const parties = { consumer, provider, amountTrm, creditLimitTrm, expiresAtMs }
+      return { kind, atMs, reservation, ...parties, transfers }
+    }
+    case 'settle':
+      return {
+        kind,
+        atMs,
+        reservation,
+        terms: termsJson(record.terms),
+        providerSignature: hexFromBytes(record.providerSignature),
+        consumerSignature: hexFromBytes(record.consumerSignature),
+        facts: factsJson(record.facts),
+        transfers,
+      }
+    case 'void':
+      return { kind, atMs, reservation, reason: record.reason, transfers }
+  }
+}
+
+/** UTF-8 JSON with a fixed key order: the same record always gives the same bytes. */
+export function encodeRecord(record: LedgerRecord): Uint8Array {
+  return Buffer.from(JSON.stringify(recordJson(record)))
+}
+
+/** @throws Error when the payload is not exactly what `encodeRecord` would have written */
+export function decodeRecord(payload: Uint8Array): LedgerRecord {
+  const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength)
+  const record = RecordSchema.parse(JSON.parse(bytes.toString('utf8')))
+  if (!bytes.equals(encodeRecord(record))) throw new Error('the record is not in canonical form')
+  return record
+}
+
+/** @returns what is wrong with the facts, or null. Replay would refuse the same facts. */
+export function factsProblem(facts: JobFacts): string | null {
+  const result = FactsSchema.safeParse(factsJson(facts))
+  return result.success ? null : `the job facts are not valid (${result.error.issues[0]?.path.join('.')})`
+}
+
+/** @returns what is wrong with the request for a reservation, or null. */
+export function reserveProblem(record: ReserveRecord): string | null {
+  const result = ReserveSchema.safeParse(recordJson(record))
+  return result.success ? null : `the reservation is not valid (${result.error.issues[0]?.path.join('.')})`
+}

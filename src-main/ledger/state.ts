@@ -1,0 +1,174 @@
+import { MerkleLog } from '../kernel/index.ts'
+import { Accounts, availableAccount, reservedAccount, type Transfer, type TransferCode } from './accounts.ts'
+import type { LedgerRecord, ReserveRecord, SettleRecord, VoidRecord } from './records.ts'
+import { nonceKey, tradeLeafHash } from './trade.ts'
+
+/** TRM held for a job. Pending until it is posted (settle) or released (void). */
+export interface Reservation {
+  id: string
+  consumer: string
+  provider: string
+  amountTrm: bigint
+  expiresAtMs: number
+}
+
+type Movement = Pick<Transfer, 'debit' | 'credit' | 'amountTrm' | 'code'>
+
+function numbered(sequence: number, atMs: number, movements: Movement[]): Transfer[] {
+  return movements.map(({ debit, credit, amountTrm, code }, position) => {
+    return { id: `${sequence}-${position}`, debit, credit, amountTrm, code, atMs }
+  })
+}
+
+function within(consumer: string, code: TransferCode, amountTrm: bigint): Movement {
+  const [available, reserved] = [availableAccount(consumer), reservedAccount(consumer)]
+  if (code === 'reserve') return { debit: available, credit: reserved, amountTrm, code }
+  return { debit: reserved, credit: available, amountTrm, code }
+}
+
+/** available → reserved. `sequence` is the journal sequence of the record that carries the transfers. */
+export function reserveTransfers(
+  sequence: number,
+  atMs: number,
+  consumer: string,
+  amountTrm: bigint,
+): Transfer[] {
+  return numbered(sequence, atMs, [within(consumer, 'reserve', amountTrm)])
+}
+
+/** Consumer's reserved → provider's available, and the rest back to the consumer. */
+export function settleTransfers(
+  sequence: number,
+  atMs: number,
+  held: Reservation,
+  amountTrm: bigint,
+): Transfer[] {
+  const trade: Movement = {
+    debit: reservedAccount(held.consumer),
+    credit: availableAccount(held.provider),
+    amountTrm,
+    code: 'trade',
+  }
+  const restTrm = held.amountTrm - amountTrm
+  return numbered(sequence, atMs, restTrm > 0n ? [trade, within(held.consumer, 'release', restTrm)] : [trade])
+}
+
+/** The whole hold back to the consumer. */
+export function voidTransfers(sequence: number, atMs: number, held: Reservation): Transfer[] {
+  return numbered(sequence, atMs, [within(held.consumer, 'release', held.amountTrm)])
+}
+
+function assertSameTransfers(actual: Transfer[], expected: Transfer[]): void {
+  const same =
+    actual.length === expected.length &&
+    actual.every((transfer, position) => {
+      const other = expected[position]
+      return (
+        other !== undefined &&
+        transfer.id === other.id &&
+        transfer.debit === other.debit &&
+        transfer.credit === other.credit &&
+        transfer.amountTrm === other.amountTrm &&
+        transfer.code === other.code &&
+        transfer.atMs === other.atMs
+      )
+    })
+  if (!same) throw new Error('the transfers do not follow from the record')
+}
+
+/**
+ * Everything that follows from the journal's records, with no input or output of its own. Live records and replayed
+ * records go through the same `apply`. It trusts signatures: they are checked before a record is written and again
+ * whenever a proof is asked for.
+ */
+export class LedgerState {
+  readonly accounts = new Accounts()
+  readonly #trades = new MerkleLog()
+  readonly #pending = new Map<string, Reservation>()
+  readonly #pendingByConsumer = new Map<string, Map<string, Reservation>>()
+  readonly #nonces = new Map<string, Set<string>>()
+
+  /** @param sequence journal sequence of the record. @throws Error when the record contradicts the state */
+  apply(sequence: number, record: LedgerRecord): void {
+    if (record.kind === 'reserve') this.#applyReserve(sequence, record)
+    else if (record.kind === 'settle') this.#applySettle(sequence, record)
+    else this.#applyVoid(sequence, record)
+  }
+
+  pending(reservationId: string): Reservation | undefined {
+    return this.#pending.get(reservationId)
+  }
+
+  allPending(): Reservation[] {
+    return [...this.#pending.values()]
+  }
+
+  expiredOf(consumer: string, nowMs: number): Reservation[] {
+    const held = this.#pendingByConsumer.get(consumer)
+    return held ? [...held.values()].filter((reservation) => nowMs > reservation.expiresAtMs) : []
+  }
+
+  sawNonce(provider: string, nonce: string): boolean {
+    return this.#nonces.get(provider)?.has(nonce) ?? false
+  }
+
+  get tradeCount(): number {
+    return this.#trades.size
+  }
+
+  merkleRoot(): Uint8Array {
+    return this.#trades.root()
+  }
+
+  #applyReserve(sequence: number, record: ReserveRecord): void {
+    const { reservation: id, consumer, provider, amountTrm, expiresAtMs } = record
+    if (id !== `r${sequence}`) throw new Error('the reservation id does not follow from the sequence')
+    assertSameTransfers(record.transfers, reserveTransfers(sequence, record.atMs, consumer, amountTrm))
+    if (this.accounts.spendableTrm(consumer, record.creditLimitTrm) < amountTrm) {
+      throw new Error('the reservation exceeds the credit limit')
+    }
+    this.accounts.apply(record.transfers)
+    const reservation = { id, consumer, provider, amountTrm, expiresAtMs }
+    this.#pending.set(id, reservation)
+    const ofConsumer = this.#pendingByConsumer.get(consumer) ?? new Map<string, Reservation>()
+    ofConsumer.set(id, reservation)
+    this.#pendingByConsumer.set(consumer, ofConsumer)
+  }
+
+  #applySettle(sequence: number, record: SettleRecord): void {
+    const held = this.#held(record.reservation)
+    const { provider, consumer, amountTrm } = record.terms
+    const nonce = nonceKey(record.terms)
+    if (provider !== held.provider || consumer !== held.consumer) throw new Error('the parties differ')
+    if (amountTrm > held.amountTrm) throw new Error('the trade exceeds its reservation')
+    if (this.sawNonce(provider, nonce)) throw new Error('the nonce was used before')
+    assertSameTransfers(record.transfers, settleTransfers(sequence, record.atMs, held, amountTrm))
+    const leaf = tradeLeafHash(record.terms)
+    this.accounts.apply(record.transfers)
+    this.#release(held)
+    const nonces = this.#nonces.get(provider) ?? new Set<string>()
+    nonces.add(nonce)
+    this.#nonces.set(provider, nonces)
+    this.#trades.append(leaf)
+  }
+
+  #applyVoid(sequence: number, record: VoidRecord): void {
+    const held = this.#held(record.reservation)
+    assertSameTransfers(record.transfers, voidTransfers(sequence, record.atMs, held))
+    this.accounts.apply(record.transfers)
+    this.#release(held)
+  }
+
+  #held(reservationId: string): Reservation {
+    const held = this.#pending.get(reservationId)
+    if (!held) throw new Error('the reservation is not pending')
+    return held
+  }
+
+  #release(held: Reservation): void {
+    this.#pending.delete(held.id)
+    const ofConsumer = this.#pendingByConsumer.get(held.consumer)
+    ofConsumer?.delete(held.id)
+    if (ofConsumer?.size === 0) this.#pendingByConsumer.delete(held.consumer)
+  }
+}

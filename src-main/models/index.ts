@@ -1,0 +1,1 @@
+export { type GgufModel, readGgufModel } from './gguf.ts'
