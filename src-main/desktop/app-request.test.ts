@@ -3,13 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import {
-  answerAppRequest,
-  CONTENT_SECURITY_POLICY,
-  isAppUrl,
-  resolveAppPath,
-  SECURITY_HEADERS,
-} from './app-request.ts'
+import { CONTENT_SECURITY_POLICY } from '../../src-preload/contract/index.ts'
+import { answerAppRequest, isAppUrl, resolveAppPath, SECURITY_HEADERS } from './app-request.ts'
 import { listBundleFiles } from './bundle-files.ts'
 
 const files = new Set(['/index.html', '/assets/main-a1.js', '/assets/main-a1.css', '/assets/with space.svg'])

@@ -1,21 +1,9 @@
+import { CONTENT_SECURITY_POLICY } from '../../src-preload/contract/index.ts'
+
 export const APP_SCHEME = 'app'
 export const APP_HOST = 'tirami'
 export const APP_ORIGIN = `${APP_SCHEME}://${APP_HOST}`
 export const APP_START_URL = `${APP_ORIGIN}/index.html`
-
-/** Everything comes from our own files; nothing inline, nothing remote, no frames, no forms. */
-export const CONTENT_SECURITY_POLICY = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self' data:",
-  "font-src 'self'",
-  "connect-src 'self'",
-  // These do not fall back to default-src.
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ')
 
 /** Sent with every answer of the app protocol, refusals included. */
 export const SECURITY_HEADERS = {

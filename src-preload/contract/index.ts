@@ -1,1 +1,2 @@
+export * from './page-policy.ts'
 export * from './schemas.ts'

@@ -2,7 +2,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { extname, join, relative, sep } from 'node:path'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { HostEvent } from '../../../src-preload/contract/index.ts'
+import { CONTENT_SECURITY_POLICY, type HostEvent } from '../../../src-preload/contract/index.ts'
 import type { Control } from '../../host/index.ts'
 import { TiramiError } from '../../kernel/index.ts'
 import { openLocalServer, securityHeaders } from '../http-server.ts'
@@ -13,18 +13,6 @@ const COOKIE = 'tirami_session'
 /** A reader that lets this much pile up is cut off; it resumes by itself. */
 const SSE_PENDING_BYTES_MAX = 1024 * 1024
 const SSE_PING_MS = 15_000
-
-export const CONTENT_SECURITY_POLICY = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self' data:",
-  "font-src 'self'",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ')
 
 const CONTENT_TYPES: Record<string, string> = {
   '.html': 'text/html; charset=utf-8',
