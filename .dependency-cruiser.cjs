@@ -76,7 +76,7 @@ module.exports = {
       name: 'resolvable',
       severity: 'error',
       from: {},
-      to: { couldNotResolve: true, pathNot: '^(electron|vscode)$' },
+      to: { couldNotResolve: true, pathNot: ['^electron$', '^vite(/client)?$', '^@vitejs/plugin-react$'] },
     },
   ],
   options: {
