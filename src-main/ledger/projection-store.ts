@@ -1,7 +1,7 @@
 import type { Database, SqlJsStatic, Statement } from 'sql.js'
 import type { Earnings, EarningsRange, Trade } from '../../src-preload/contract/index.ts'
 
-const SCHEMA_VERSION = 1
+const SCHEMA_VERSION = 2
 const HOUR_MS = 3_600_000
 
 /** How far into the journal the projection has come. Hex and numbers only: it crosses a thread. */
@@ -36,8 +36,8 @@ const SCHEMA = `
     provider_signature BLOB NOT NULL, consumer_signature BLOB NOT NULL
   ) STRICT;
   CREATE TABLE hours (
-    provider TEXT NOT NULL, start_ms INTEGER NOT NULL, amount_trm TEXT NOT NULL, trades INTEGER NOT NULL,
-    PRIMARY KEY (provider, start_ms)
+    provider TEXT NOT NULL, start_ms INTEGER NOT NULL, amount_trm TEXT NOT NULL, own_keys_trm TEXT NOT NULL,
+    trades INTEGER NOT NULL, PRIMARY KEY (provider, start_ms)
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE totals (
     provider TEXT PRIMARY KEY, amount_trm TEXT NOT NULL, own_keys_trm TEXT NOT NULL
@@ -89,17 +89,36 @@ function blob(value: unknown): Uint8Array {
 
 interface Sum {
   amountTrm: bigint
-  /** Trades of an hour, or TRM that own keys paid. */
-  extra: bigint
+  /** Part of `amountTrm` that keys of this machine paid. */
+  ownKeysTrm: bigint
+  trades: number
 }
 
-function addTo(sums: Map<string, Sum>, key: string, amountTrm: bigint, extra: bigint): void {
-  const sum = sums.get(key)
-  if (!sum) sums.set(key, { amountTrm, extra })
-  else {
-    sum.amountTrm += amountTrm
-    sum.extra += extra
+const nothing = (): Sum => ({ amountTrm: 0n, ownKeysTrm: 0n, trades: 0 })
+
+function addTo(sum: Sum, more: Sum): void {
+  sum.amountTrm += more.amountTrm
+  sum.ownKeysTrm += more.ownKeysTrm
+  sum.trades += more.trades
+}
+
+function sumOf(row: Row | undefined): Sum {
+  return {
+    amountTrm: BigInt(String(row?.amount_trm ?? '0')),
+    ownKeysTrm: BigInt(String(row?.own_keys_trm ?? '0')),
+    trades: Number(row?.trades ?? 0),
   }
+}
+
+function sumsBy(trades: readonly ProjectedTrade[], keyOf: (trade: Trade) => string): Map<string, Sum> {
+  const sums = new Map<string, Sum>()
+  for (const { trade } of trades) {
+    const sum = sums.get(keyOf(trade)) ?? nothing()
+    const amountTrm = BigInt(trade.amountTrm)
+    addTo(sum, { amountTrm, ownKeysTrm: trade.ownKey ? amountTrm : 0n, trades: 1 })
+    sums.set(keyOf(trade), sum)
+  }
+  return sums
 }
 
 /** The tables behind lists, proofs and earnings. Everything in them follows from the journal. */
@@ -176,25 +195,27 @@ export class ProjectionStore {
     const { bucketMs, count } = RANGES[range]
     const lastMs = Math.floor(nowMs / bucketMs) * bucketMs
     const firstMs = lastMs - (count - 1) * bucketMs
-    const sums = Array.from({ length: count }, () => ({ amountTrm: 0n, trades: 0 }))
+    const sums = Array.from({ length: count }, nothing)
     const sql = 'SELECT * FROM hours WHERE provider = ? AND start_ms >= ? AND start_ms < ?'
     for (const row of this.#rows(sql, [provider, firstMs, lastMs + bucketMs])) {
       const sum = sums[Math.floor((Number(row.start_ms) - firstMs) / bucketMs)]
-      if (!sum) continue
-      sum.amountTrm += BigInt(String(row.amount_trm))
-      sum.trades += Number(row.trades)
+      if (sum) addTo(sum, sumOf(row))
     }
+    const whole = nothing()
+    for (const sum of sums) addTo(whole, sum)
     const total = this.#rows('SELECT * FROM totals WHERE provider = ?', [provider])[0]
     return {
       range,
       allTimeTrm: String(total?.amount_trm ?? '0'),
       allTimeOwnKeysTrm: String(total?.own_keys_trm ?? '0'),
-      rangeTrm: sums.reduce((all, sum) => all + sum.amountTrm, 0n).toString(),
-      rangeTrades: sums.reduce((all, sum) => all + sum.trades, 0),
+      rangeTrm: whole.amountTrm.toString(),
+      rangeOwnKeysTrm: whole.ownKeysTrm.toString(),
+      rangeTrades: whole.trades,
       bucketMs,
       buckets: sums.map((sum, position) => ({
         startMs: firstMs + position * bucketMs,
         amountTrm: sum.amountTrm.toString(),
+        ownKeysTrm: sum.ownKeysTrm.toString(),
         trades: sum.trades,
       })),
     }
@@ -234,33 +255,24 @@ export class ProjectionStore {
   }
 
   #addSums(trades: readonly ProjectedTrade[]): void {
-    const hours = new Map<string, Sum>()
-    const totals = new Map<string, Sum>()
-    for (const { trade } of trades) {
-      const amountTrm = BigInt(trade.amountTrm)
-      const startMs = Math.floor(trade.timestampMs / HOUR_MS) * HOUR_MS
-      addTo(hours, `${trade.provider}:${startMs}`, amountTrm, 1n)
-      addTo(totals, trade.provider, amountTrm, trade.ownKey ? amountTrm : 0n)
-    }
-    for (const [key, sum] of hours) {
+    const hourOf = (trade: Trade) => Math.floor(trade.timestampMs / HOUR_MS) * HOUR_MS
+    for (const [key, sum] of sumsBy(trades, (trade) => `${trade.provider}:${hourOf(trade)}`)) {
       const [provider = '', startMs] = key.split(':')
-      const known = this.#rows('SELECT * FROM hours WHERE provider = ? AND start_ms = ?', [
-        provider,
-        Number(startMs),
-      ])[0]
-      this.#db.run('INSERT OR REPLACE INTO hours VALUES (?, ?, ?, ?)', [
-        provider,
-        Number(startMs),
-        (sum.amountTrm + BigInt(String(known?.amount_trm ?? '0'))).toString(),
-        Number(sum.extra) + Number(known?.trades ?? 0),
+      const place = [provider, Number(startMs)]
+      addTo(sum, sumOf(this.#rows('SELECT * FROM hours WHERE provider = ? AND start_ms = ?', place)[0]))
+      this.#db.run('INSERT OR REPLACE INTO hours VALUES (?, ?, ?, ?, ?)', [
+        ...place,
+        sum.amountTrm.toString(),
+        sum.ownKeysTrm.toString(),
+        sum.trades,
       ])
     }
-    for (const [provider, sum] of totals) {
-      const known = this.#rows('SELECT * FROM totals WHERE provider = ?', [provider])[0]
+    for (const [provider, sum] of sumsBy(trades, (trade) => trade.provider)) {
+      addTo(sum, sumOf(this.#rows('SELECT * FROM totals WHERE provider = ?', [provider])[0]))
       this.#db.run('INSERT OR REPLACE INTO totals VALUES (?, ?, ?)', [
         provider,
-        (sum.amountTrm + BigInt(String(known?.amount_trm ?? '0'))).toString(),
-        (sum.extra + BigInt(String(known?.own_keys_trm ?? '0'))).toString(),
+        sum.amountTrm.toString(),
+        sum.ownKeysTrm.toString(),
       ])
     }
   }

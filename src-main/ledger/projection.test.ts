@@ -106,13 +106,15 @@ test('earnings agree with sums by hand over 35 days, own keys told apart', () =>
         booked.filter(({ atMs }) => atMs >= fromMs && atMs < toMs)
       const inRange = within(lastMs - (count - 1) * bucketMs, lastMs + bucketMs)
       expect(earnings).toMatchObject({ range, bucketMs, rangeTrm: sum(inRange), rangeTrades: inRange.length })
+      expect(earnings.rangeOwnKeysTrm).toBe(sum(inRange.filter(({ own }) => own)))
       expect(earnings.allTimeTrm).toBe(sum(booked))
       expect(earnings.allTimeOwnKeysTrm).toBe(sum(booked.filter(({ own }) => own)))
       expect(earnings.buckets).toEqual(
         Array.from({ length: count }, (_, position) => {
           const startMs = lastMs - (count - 1 - position) * bucketMs
           const trades = within(startMs, startMs + bucketMs)
-          return { startMs, amountTrm: sum(trades), trades: trades.length }
+          const ownKeysTrm = sum(trades.filter(({ own }) => own))
+          return { startMs, amountTrm: sum(trades), ownKeysTrm, trades: trades.length }
         }),
       )
     }

@@ -266,6 +266,13 @@ describe('malformed input', () => {
     expect(verifyInclusion({ leafHash: new Uint8Array(0), index: 0, size: 5, proof, root })).toBe(false)
   })
 
+  it('a proof that is too long or too short for the claimed size is refused, even where it leads to the root', () => {
+    const pair = treeOf(leavesTo(2))
+    const leaf1 = { leafHash: pair.leafHash(1), root: pair.root() }
+    expect(verifyInclusion({ ...leaf1, index: 0, size: 1, proof: [pair.leafHash(0)] })).toBe(false)
+    expect(verifyInclusion({ leafHash: root, index: 0, size: 5, proof: [], root })).toBe(false)
+  })
+
   it('the empty tree is consistent only under its own root', () => {
     const claim = { earlierSize: 0, laterSize: 5, laterRoot: root, proof: [] }
     expect(verifyConsistency({ ...claim, earlierRoot: new TransparencyTree().root() })).toBe(true)

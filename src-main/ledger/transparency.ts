@@ -142,17 +142,18 @@ export class TransparencyTree {
   /** Root over the leaves from `start` up to `end`; `start` is where RFC 6962 lets a subtree of that size begin. */
   #range(start: number, end: number): Uint8Array {
     const count = end - start
-    const height = Math.ceil(Math.log2(count))
+    const height = heightOf(count)
     if (2 ** height === count) return this.#subtree(height, start / count)
     const middle = start + splitOf(count)
     return nodeHash(this.#range(start, middle), this.#range(middle, end))
   }
 }
 
+/** Levels above the leaves of a tree of `count` leaves. Exact, unlike a logarithm; a tree in memory is far below 2^32. */
+const heightOf = (count: number): number => 32 - Math.clz32(count - 1)
+
 /** The largest power of two below `count` (which is above 1). */
-function splitOf(count: number): number {
-  return 2 ** (Math.ceil(Math.log2(count)) - 1)
-}
+const splitOf = (count: number): number => 2 ** (heightOf(count) - 1)
 
 function assertInteger(name: string, value: number, min: number, max: number): void {
   if (!Number.isSafeInteger(value) || value < min || value > max) {

@@ -114,9 +114,13 @@ export const Earnings = z.object({
   /** Part of `allTimeTrm` that keys on this machine paid: no income, the owner's own use. */
   allTimeOwnKeysTrm: TrmAmount,
   rangeTrm: TrmAmount,
+  rangeOwnKeysTrm: TrmAmount,
   rangeTrades: Count,
   bucketMs: z.number().int().positive(),
-  buckets: z.array(z.object({ startMs: TimestampMs, amountTrm: TrmAmount, trades: Count })),
+  /** All buckets of the range, oldest first, empty ones included. */
+  buckets: z.array(
+    z.object({ startMs: TimestampMs, amountTrm: TrmAmount, ownKeysTrm: TrmAmount, trades: Count }),
+  ),
 })
 export type Earnings = z.infer<typeof Earnings>
 

@@ -1,0 +1,42 @@
+const PREFIXES = ['', 'k', 'M', 'G', 'T', 'P', 'E', 'Z', 'Y', 'R', 'Q'] as const
+
+/** Groups the digits of a decimal string, which may be longer than a JSON number can hold: 1234567 → 1,234,567. */
+export function groupDigits(decimal: string | number): string {
+  return BigInt(decimal).toLocaleString('en-US')
+}
+
+/**
+ * Three significant digits and an SI prefix: 1234567 → `1.23 M`. Rounds down, because a figure of the ledger must
+ * never look larger than it is.
+ */
+export function withSiPrefix(decimal: string | number): { value: string; prefix: string } {
+  const whole = BigInt(decimal)
+  const digits = (whole < 0n ? -whole : whole).toString()
+  const sign = whole < 0n ? '-' : ''
+  const step = Math.min(Math.floor((digits.length - 1) / 3), PREFIXES.length - 1)
+  const integerLength = digits.length - step * 3
+  const integer = BigInt(digits.slice(0, integerLength)).toLocaleString('en-US')
+  const fraction = digits
+    .slice(integerLength, integerLength + Math.max(0, 3 - integerLength))
+    .replace(/0+$/, '')
+  return { value: `${sign}${integer}${fraction === '' ? '' : `.${fraction}`}`, prefix: PREFIXES[step] ?? '' }
+}
+
+function withUnit(decimal: string | number, unit: string): string {
+  const { value, prefix } = withSiPrefix(decimal)
+  return `${value} ${prefix}${unit}`
+}
+
+export const formatTrm = (amount: string): string => `${groupDigits(amount)} TRM`
+export const formatFlop = (flop: string): string => withUnit(flop, 'FLOP')
+export const formatBytes = (bytes: number): string => withUnit(bytes, 'B')
+
+/** For the axis of a chart, where a full figure has no room. */
+export function formatCompact(decimal: string | number): string {
+  const { value, prefix } = withSiPrefix(decimal)
+  return `${value}${prefix}`
+}
+
+export function plural(count: number, one: string, many = `${one}s`): string {
+  return `${groupDigits(count)} ${count === 1 ? one : many}`
+}

@@ -1,0 +1,11 @@
+export {
+  formatBytes,
+  formatCompact,
+  formatFlop,
+  formatTrm,
+  groupDigits,
+  plural,
+  withSiPrefix,
+} from './amounts.ts'
+export { shortHex } from './hex.ts'
+export { formatBucket, formatDateTime, formatDuration, formatRelative } from './time.ts'

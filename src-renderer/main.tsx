@@ -1,0 +1,21 @@
+import { StrictMode } from 'react'
+import { createRoot } from 'react-dom/client'
+import { App } from './app/App.tsx'
+import { createClient } from './client/index.ts'
+import { connectStores, createStores } from './stores/index.ts'
+import { createThemeStore } from './stores/theme.ts'
+import './styles/tokens.css'
+import './styles/base.css'
+
+const root = document.getElementById('root')
+if (root === null) throw new Error('index.html has no #root')
+
+const client = createClient()
+const stores = createStores(client)
+connectStores(client, stores)
+
+createRoot(root).render(
+  <StrictMode>
+    <App stores={stores} theme={createThemeStore()} />
+  </StrictMode>,
+)

@@ -1,0 +1,40 @@
+import { createContext, type ReactNode, use } from 'react'
+import { useStore } from 'zustand'
+import type { ChatState } from './chat.ts'
+import type { ConnectionState } from './connection.ts'
+import type { EarningsState } from './earnings.ts'
+import type { Stores } from './index.ts'
+import type { StatusState } from './status.ts'
+import type { TradesState } from './trades.ts'
+
+const StoresContext = createContext<Stores | null>(null)
+
+export function StoresProvider({ stores, children }: { stores: Stores; children: ReactNode }) {
+  return <StoresContext value={stores}>{children}</StoresContext>
+}
+
+function useStores(): Stores {
+  const stores = use(StoresContext)
+  if (stores === null) throw new Error('StoresProvider is missing')
+  return stores
+}
+
+export function useConnection<T>(select: (state: ConnectionState) => T): T {
+  return useStore(useStores().connection, select)
+}
+
+export function useStatus<T>(select: (state: StatusState) => T): T {
+  return useStore(useStores().status, select)
+}
+
+export function useEarnings<T>(select: (state: EarningsState) => T): T {
+  return useStore(useStores().earnings, select)
+}
+
+export function useTrades<T>(select: (state: TradesState) => T): T {
+  return useStore(useStores().trades, select)
+}
+
+export function useChat<T>(select: (state: ChatState) => T): T {
+  return useStore(useStores().chat, select)
+}

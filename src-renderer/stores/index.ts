@@ -1,0 +1,85 @@
+import type { HostClient, HostEvent, HostStatus } from '../../src-preload/contract/index.ts'
+import { createChatStore } from './chat.ts'
+import { createConnectionStore } from './connection.ts'
+import { createEarningsStore } from './earnings.ts'
+import { createStatusStore } from './status.ts'
+import { createTradesStore } from './trades.ts'
+
+export type Stores = ReturnType<typeof createStores>
+
+export function createStores(client: HostClient) {
+  return {
+    connection: createConnectionStore(),
+    status: createStatusStore(client),
+    earnings: createEarningsStore(client),
+    trades: createTradesStore(client),
+    chat: createChatStore(client),
+  }
+}
+
+/** How often a host that is not heard is asked why: the stream itself cannot say that a session has ended. */
+const ASK_WHY_MS = 5_000
+
+function loadAll(stores: Stores): void {
+  void stores.status.getState().load()
+  void stores.earnings.getState().load()
+  void stores.trades.getState().load()
+}
+
+function deliver(stores: Stores, event: HostEvent): void {
+  switch (event.name) {
+    case 'status.changed':
+      onStatusChanged(stores, event.data)
+      break
+    case 'trade.booked':
+      stores.trades.getState().onTradeBooked(event.data)
+      stores.earnings.getState().onTradeBooked()
+      break
+    case 'chat.delta':
+    case 'chat.done':
+    case 'chat.failed':
+      stores.chat.getState().onChatEvent(event)
+      break
+  }
+}
+
+function onStatusChanged(stores: Stores, status: HostStatus): void {
+  const before = stores.status.getState().status
+  stores.status.getState().onStatusChanged(status)
+  if (before === null || before.startedAtMs === status.startedAtMs) return
+  // Another host process: it knows nothing of the answer that the one before was writing.
+  stores.chat.getState().onDisconnected()
+  void stores.earnings.getState().load()
+  void stores.trades.getState().load()
+}
+
+/** Keeps the stores in step with the host. @returns a function that ends it. */
+export function connectStores(client: HostClient, stores: Stores): () => void {
+  // Not before the first event of a connection: a host that was started anew counts from the beginning.
+  let lastSeq = -1
+  const endEvents = client.subscribe((event) => {
+    if (event.seq <= lastSeq) return
+    lastSeq = event.seq
+    deliver(stores, event)
+  })
+  let askWhy: ReturnType<typeof setInterval> | undefined
+  const endConnection = client.onConnection((connected) => {
+    stores.connection.getState().setConnected(connected)
+    clearInterval(askWhy)
+    if (connected) {
+      lastSeq = -1
+      // What happened while nobody listened was missed.
+      loadAll(stores)
+    } else {
+      stores.chat.getState().onDisconnected()
+      askWhy = setInterval(() => void stores.status.getState().load(), ASK_WHY_MS)
+    }
+  })
+  // The stream may take its time to open; what can be asked is not kept waiting for it.
+  if (stores.connection.getState().phase === 'connecting') loadAll(stores)
+  return () => {
+    clearInterval(askWhy)
+    endEvents()
+    endConnection()
+  }
+}

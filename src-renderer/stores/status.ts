@@ -1,0 +1,65 @@
+import { createStore } from 'zustand/vanilla'
+import type { HostClient, HostStatus, PublicErrorData } from '../../src-preload/contract/index.ts'
+import { toPublicError } from '../client/index.ts'
+
+export interface StatusState {
+  status: HostStatus | null
+  loadError: PublicErrorData | null
+  /** The pause or resume that is under way. */
+  switching: 'pausing' | 'resuming' | null
+  switchError: PublicErrorData | null
+  load(): Promise<void>
+  pause(): Promise<void>
+  resume(): Promise<void>
+  onStatusChanged(status: HostStatus): void
+}
+
+export const createStatusStore = (client: HostClient) =>
+  createStore<StatusState>()((set) => {
+    let changes = 0
+
+    /**
+     * An answer has no place in the order of events. Every change is sent as an event, so an answer that an event
+     * has overtaken is either older than it or will be followed by one: it is dropped.
+     */
+    async function ask(procedure: 'status.get' | 'host.pause' | 'host.resume'): Promise<void> {
+      const changesBefore = changes
+      const status = await client.call(procedure, {})
+      if (changes === changesBefore) set({ status })
+    }
+
+    async function switchTo(
+      procedure: 'host.pause' | 'host.resume',
+      switching: 'pausing' | 'resuming',
+    ): Promise<void> {
+      set({ switching, switchError: null })
+      try {
+        await ask(procedure)
+      } catch (error) {
+        set({ switchError: toPublicError(error) })
+      } finally {
+        set({ switching: null })
+      }
+    }
+
+    return {
+      status: null,
+      loadError: null,
+      switching: null,
+      switchError: null,
+      load: async () => {
+        try {
+          await ask('status.get')
+          set({ loadError: null })
+        } catch (error) {
+          set({ loadError: toPublicError(error) })
+        }
+      },
+      pause: () => switchTo('host.pause', 'pausing'),
+      resume: () => switchTo('host.resume', 'resuming'),
+      onStatusChanged: (status) => {
+        changes += 1
+        set({ status, loadError: null, switchError: null })
+      },
+    }
+  })

@@ -1,0 +1,13 @@
+import './widgets.css'
+
+export { Badge } from './Badge.tsx'
+export { Button, Spinner } from './Button.tsx'
+export { Card } from './Card.tsx'
+export { CopyButton } from './CopyButton.tsx'
+export { EmptyState } from './EmptyState.tsx'
+export { ErrorState } from './ErrorState.tsx'
+export { Segmented } from './Segmented.tsx'
+export { Skeleton } from './Skeleton.tsx'
+export { Stat } from './Stat.tsx'
+export { Tooltip } from './Tooltip.tsx'
+export { useNow } from './useNow.ts'
