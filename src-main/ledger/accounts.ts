@@ -1,9 +1,9 @@
 import type { Balance } from './types.ts'
 
-/** `available:<node id>` and `reserved:<node id>` today; staked, collateral, pool, mint and burn fit the same form. */
+/** `available:<node id>`, `reserved:<node id>`, `staked:<node id>`, `collateral:<node id>`, `system:<name>`. */
 type AccountId = string
-/** Why TRM moved. New codes need no new record shape. */
-export type TransferCode = 'reserve' | 'release' | 'trade'
+/** Why TRM moved: `reserve`, `release` and `trade` are the ledger's own, the economy names the others. */
+export type TransferCode = string
 
 /** One immutable movement. The debit account falls and the credit account rises by `amountTrm`. */
 export interface Transfer {
@@ -30,6 +30,8 @@ function nodeOf(account: AccountId): string {
   return account.slice(account.indexOf(':') + 1)
 }
 
+const isEarmarked = (account: AccountId) => /^(reserved|staked|collateral):/.test(account)
+
 interface NodeTotals {
   contributedTrm: bigint
   consumedTrm: bigint
@@ -45,15 +47,34 @@ export class Accounts {
   #sumTrm = 0n
   #tradedTrm = 0n
 
-  /** Applies the transfers of one record. @throws Error when afterwards the accounts do not add up to zero */
+  /**
+   * Applies the transfers of one record.
+   * @throws Error when a transfer moves nothing, an earmarked account falls below zero, or the sum is not zero
+   */
   apply(transfers: readonly Transfer[]): void {
     for (const transfer of transfers) {
       if (transfer.amountTrm <= 0n) throw new Error(`transfer ${transfer.id} moves nothing`)
       this.#add(transfer.debit, -transfer.amountTrm)
+      this.#assertCovered(transfer.debit)
       this.#add(transfer.credit, transfer.amountTrm)
       if (transfer.code === 'trade') this.#countTrade(transfer)
     }
     if (this.#sumTrm !== 0n) throw new Error(`the accounts add up to ${this.#sumTrm} TRM instead of zero`)
+  }
+
+  /** @throws Error when `apply` would, without changing anything */
+  assertApplicable(transfers: readonly Transfer[]): void {
+    const deltas = new Map<AccountId, bigint>()
+    const add = (account: AccountId, deltaTrm: bigint): bigint => {
+      const afterTrm = (deltas.get(account) ?? this.balanceTrm(account)) + deltaTrm
+      deltas.set(account, afterTrm)
+      return afterTrm
+    }
+    for (const { id, debit, credit, amountTrm } of transfers) {
+      if (amountTrm <= 0n) throw new Error(`transfer ${id} moves nothing`)
+      if (add(debit, -amountTrm) < 0n && isEarmarked(debit)) throw new Error(`${debit} would fall below zero`)
+      add(credit, amountTrm)
+    }
   }
 
   balanceTrm(account: AccountId): bigint {
@@ -93,7 +114,13 @@ export class Accounts {
     const after = before + deltaTrm
     this.#balances.set(account, after)
     this.#sumTrm += after - before
-    this.#totals(nodeOf(account))
+    if (!account.startsWith('system:')) this.#totals(nodeOf(account))
+  }
+
+  /** What is set aside for a purpose cannot be owed; only free balances and the system's accounts can. */
+  #assertCovered(account: AccountId): void {
+    if (isEarmarked(account) && this.balanceTrm(account) < 0n)
+      throw new Error(`${account} would fall below zero`)
   }
 
   #countTrade(transfer: Transfer): void {

@@ -26,6 +26,14 @@ export function tradeInvalid(problem: string): TiramiError {
   })
 }
 
+/** @param problem what the journal's schema says */
+export function eventInvalid(problem: string): TiramiError {
+  return new TiramiError('EVENT_INVALID', `The ledger cannot keep this: ${problem}.`, {
+    nextStep: 'Report this with the time it happened.',
+    httpStatus: 400,
+  })
+}
+
 export function tradeNotFound(): TiramiError {
   return new TiramiError('TRADE_NOT_FOUND', 'The ledger holds no trade with this id.', {
     nextStep: 'Take the id from the list of trades.',

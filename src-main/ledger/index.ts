@@ -5,8 +5,11 @@ export { canonicalTradeBytes, tradeLeafHash } from './trade.ts'
 export type {
   Balance,
   JobFacts,
+  JournalEvent,
   JournalFacts,
+  JournalObserver,
   Ledger,
+  Movement,
   NetworkTotals,
   ReserveRequest,
   SignedTrade,

@@ -1,6 +1,7 @@
 import type { Earnings, EarningsRange, Trade, TradeProof } from '../../src-preload/contract/index.ts'
 import { type Clock, hexFromBytes, verifyStrict } from '../kernel/index.ts'
 import {
+  eventInvalid,
   insufficientBalance,
   ledgerClosed,
   reservationUnknown,
@@ -15,7 +16,9 @@ import { Projection, projectTrade } from './projection.ts'
 import type { ProjectedTrade } from './projection-store.ts'
 import {
   decodeRecord,
+  type EventsRecord,
   encodeRecord,
+  eventsProblem,
   factsProblem,
   type ReserveRecord,
   reserveProblem,
@@ -23,13 +26,23 @@ import {
   TEXT_MAX,
   type VoidRecord,
 } from './records.ts'
-import { LedgerState, type Reservation, reserveTransfers, settleTransfers, voidTransfers } from './state.ts'
+import {
+  LedgerState,
+  numbered,
+  type Reservation,
+  reserveTransfers,
+  settleTransfers,
+  voidTransfers,
+} from './state.ts'
 import { isZeroNonce, nonceKey, verifySignatures } from './trade.ts'
 import type {
   Balance,
   JobFacts,
+  JournalEvent,
   JournalFacts,
+  JournalObserver,
   Ledger,
+  Movement,
   NetworkTotals,
   ReserveRequest,
   SignedTrade,
@@ -45,6 +58,8 @@ export interface OpenLedgerOptions {
   clock: Clock
   /** `projection.worker.ts` in tests, its bundle in production. */
   projectionWorkerUrl: URL
+  /** Folds the economy's events; hears the whole journal before `openLedger` resolves. */
+  observer?: JournalObserver
   /** Opens journal files; the default is the disk. */
   file?: OpenJournalFile
 }
@@ -96,6 +111,7 @@ class JournaledLedger implements Ledger {
   readonly #journal: Journal
   readonly #projection: Projection
   readonly #unlock: () => Promise<void>
+  readonly #observer: JournalObserver | undefined
   /** In the order of the journal. */
   readonly #settling: Settling[] = []
   /** Reservations and nonces of the trades in `#settling`. */
@@ -109,12 +125,14 @@ class JournaledLedger implements Ledger {
     journal: Journal
     projection: Projection
     unlock: () => Promise<void>
+    observer: JournalObserver | undefined
   }) {
     this.#state = parts.state
     this.#clock = parts.clock
     this.#journal = parts.journal
     this.#projection = parts.projection
     this.#unlock = parts.unlock
+    this.#observer = parts.observer
     this.#journal.onDurable((end) => this.#bookUpTo(end))
   }
 
@@ -183,8 +201,31 @@ class JournaledLedger implements Ledger {
     this.#release(held, reason)
   }
 
+  post(events: readonly JournalEvent[], movements: readonly Movement[] = []): Promise<void> {
+    this.#assertOpen()
+    const atMs = this.#nowMs()
+    const sequence = this.#journal.nextSeq
+    const record: EventsRecord = {
+      kind: 'events',
+      atMs,
+      events: [...events],
+      transfers: numbered(sequence, atMs, movements),
+    }
+    const problem = eventsProblem(record)
+    if (problem) throw eventInvalid(problem)
+    this.#state.accounts.assertApplicable(record.transfers)
+    this.#journal.append(encodeRecord(record))
+    this.#state.apply(sequence, record)
+    this.#observer?.events(record.events, atMs)
+    return this.#journal.commit()
+  }
+
   balance(nodeId: string): Balance {
     return this.#state.accounts.node(nodeId)
+  }
+
+  accountTrm(account: string): bigint {
+    return this.#state.accounts.balanceTrm(account)
   }
 
   network(): NetworkTotals {
@@ -370,10 +411,21 @@ export async function openLedger(options: OpenLedgerOptions): Promise<Ledger> {
       directory,
       clock,
       openFile: options.file ?? openDiskFile,
-      onReplay: ({ seq, payload }) => state.apply(seq, decodeRecord(payload)),
+      onReplay: ({ seq, payload }) => {
+        const record = decodeRecord(payload)
+        state.apply(seq, record)
+        if (record.kind === 'events') options.observer?.events(record.events, record.atMs)
+      },
     })
     const projection = new Projection({ directory, workerUrl: projectionWorkerUrl, journal })
-    const ledger = new JournaledLedger({ state, clock, journal, projection, unlock })
+    const ledger = new JournaledLedger({
+      state,
+      clock,
+      journal,
+      projection,
+      unlock,
+      observer: options.observer,
+    })
     await ledger.voidLeftovers()
     return ledger
   } catch (error) {

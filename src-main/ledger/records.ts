@@ -2,10 +2,13 @@ import { z } from 'zod'
 import { Hex32 } from '../../src-preload/contract/index.ts'
 import { bytesFromHex, hexFromBytes, MAX_AMOUNT_TRM } from '../kernel/index.ts'
 import type { Transfer } from './accounts.ts'
-import type { JobFacts, SignedTrade, TradeTerms } from './types.ts'
+import type { JobFacts, JournalEvent, SignedTrade, TradeTerms } from './types.ts'
 
 /** Longest `reason` and `consumerLabel`, in UTF-16 units: keeps every record far below the journal's limit. */
 export const TEXT_MAX = 256
+
+/** Events of one record, which hold all together or not at all. */
+const EVENTS_MAX = 32
 
 const Whole = z
   .string()
@@ -27,7 +30,7 @@ const TransferSchema = z.strictObject({
   debit: z.string().regex(/^[a-z]+:[0-9a-z-]+$/),
   credit: z.string().regex(/^[a-z]+:[0-9a-z-]+$/),
   amountTrm: Positive,
-  code: z.enum(['reserve', 'release', 'trade']),
+  code: z.string().regex(/^[a-z][a-z.-]{0,39}$/),
   atMs: Millis,
 })
 const Transfers = z.array(TransferSchema).min(1).max(16)
@@ -80,7 +83,24 @@ const VoidSchema = z.strictObject({
   transfers: Transfers,
 })
 
-const RecordSchema = z.discriminatedUnion('kind', [ReserveSchema, SettleSchema, VoidSchema])
+/** Its own room checks what is in it; here it is kept as it came. */
+const EventDataSchema = z.custom<JournalEvent>(
+  (value) =>
+    typeof value === 'object' &&
+    value !== null &&
+    'kind' in value &&
+    typeof value.kind === 'string' &&
+    /^[a-z]+\.[a-z-]+$/.test(value.kind),
+)
+
+const EventsSchema = z.strictObject({
+  kind: z.literal('events'),
+  atMs: Millis,
+  events: z.array(EventDataSchema).min(1).max(EVENTS_MAX),
+  transfers: z.array(TransferSchema).max(16),
+})
+
+const RecordSchema = z.discriminatedUnion('kind', [ReserveSchema, SettleSchema, VoidSchema, EventsSchema])
 
 export interface ReserveRecord {
   kind: 'reserve'
@@ -110,7 +130,15 @@ export interface VoidRecord {
   transfers: Transfer[]
 }
 
-export type LedgerRecord = ReserveRecord | SettleRecord | VoidRecord
+/** What the economy decided, and the TRM that moves with it. */
+export interface EventsRecord {
+  kind: 'events'
+  atMs: number
+  events: JournalEvent[]
+  transfers: Transfer[]
+}
+
+export type LedgerRecord = ReserveRecord | SettleRecord | VoidRecord | EventsRecord
 
 const transfersJson = (transfers: Transfer[]) =>
   transfers.map(({ id, debit, credit, amountTrm, code, atMs }) => ({
@@ -142,8 +170,10 @@ const factsJson = (facts: JobFacts) => ({
 })
 
 function recordJson(record: LedgerRecord): object {
-  const { kind, atMs, reservation } = record
   const transfers = transfersJson(record.transfers)
+  const { kind, atMs } = record
+  if (record.kind === 'events') return { kind, atMs, events: record.events, transfers }
+  const { reservation } = record
   switch (record.kind) {
     case 'reserve': {
       const { consumer, provider, expiresAtMs } = record
@@ -179,6 +209,14 @@ export function decodeRecord(payload: Uint8Array): LedgerRecord {
   const record = RecordSchema.parse(JSON.parse(bytes.toString('utf8')))
   if (!bytes.equals(encodeRecord(record))) throw new Error('the record is not in canonical form')
   return record
+}
+
+/** @returns what is wrong with the record, or null. Replay would refuse the same record. */
+export function eventsProblem(record: EventsRecord): string | null {
+  const result = EventsSchema.safeParse(JSON.parse(JSON.stringify(recordJson(record))))
+  return result.success
+    ? null
+    : `${result.error.issues[0]?.path.join('.')}: ${result.error.issues[0]?.message}`
 }
 
 /** @returns what is wrong with the facts, or null. Replay would refuse the same facts. */

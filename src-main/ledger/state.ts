@@ -1,7 +1,8 @@
 import { MerkleLog } from '../kernel/index.ts'
-import { Accounts, availableAccount, reservedAccount, type Transfer, type TransferCode } from './accounts.ts'
+import { Accounts, availableAccount, reservedAccount, type Transfer } from './accounts.ts'
 import type { LedgerRecord, ReserveRecord, SettleRecord, VoidRecord } from './records.ts'
 import { nonceKey, tradeLeafHash } from './trade.ts'
+import type { Movement } from './types.ts'
 
 /** TRM held for a job. Pending until it is posted (settle) or released (void). */
 export interface Reservation {
@@ -12,15 +13,14 @@ export interface Reservation {
   expiresAtMs: number
 }
 
-type Movement = Pick<Transfer, 'debit' | 'credit' | 'amountTrm' | 'code'>
-
-function numbered(sequence: number, atMs: number, movements: Movement[]): Transfer[] {
+/** Transfers of the record with journal sequence `sequence`: the ledger gives ids and time. */
+export function numbered(sequence: number, atMs: number, movements: readonly Movement[]): Transfer[] {
   return movements.map(({ debit, credit, amountTrm, code }, position) => {
     return { id: `${sequence}-${position}`, debit, credit, amountTrm, code, atMs }
   })
 }
 
-function within(consumer: string, code: TransferCode, amountTrm: bigint): Movement {
+function within(consumer: string, code: 'reserve' | 'release', amountTrm: bigint): Movement {
   const [available, reserved] = [availableAccount(consumer), reservedAccount(consumer)]
   if (code === 'reserve') return { debit: available, credit: reserved, amountTrm, code }
   return { debit: reserved, credit: available, amountTrm, code }
@@ -92,7 +92,8 @@ export class LedgerState {
   apply(sequence: number, record: LedgerRecord): void {
     if (record.kind === 'reserve') this.#applyReserve(sequence, record)
     else if (record.kind === 'settle') this.#applySettle(sequence, record)
-    else this.#applyVoid(sequence, record)
+    else if (record.kind === 'void') this.#applyVoid(sequence, record)
+    else this.accounts.apply(record.transfers)
   }
 
   pending(reservationId: string): Reservation | undefined {

@@ -271,6 +271,14 @@ describe('malformed input', () => {
     const leaf1 = { leafHash: pair.leafHash(1), root: pair.root() }
     expect(verifyInclusion({ ...leaf1, index: 0, size: 1, proof: [pair.leafHash(0)] })).toBe(false)
     expect(verifyInclusion({ leafHash: root, index: 0, size: 5, proof: [], root })).toBe(false)
+    const grown = treeOf(leavesTo(14))
+    const claim = (earlier: number, later: number) => ({
+      earlierRoot: grown.root(earlier),
+      laterRoot: grown.root(later),
+      proof: grown.consistencyProof(earlier, later),
+    })
+    expect(verifyConsistency({ ...claim(13, 14), earlierSize: 5, laterSize: 6 })).toBe(false)
+    expect(verifyConsistency({ ...claim(5, 6), earlierSize: 13, laterSize: 14 })).toBe(false)
   })
 
   it('the empty tree is consistent only under its own root', () => {

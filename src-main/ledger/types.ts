@@ -64,6 +64,26 @@ export interface JournalFacts {
   writable: boolean
 }
 
+/** TRM from one account to another, for a reason. */
+export interface Movement {
+  /** `available:<node>`, `staked:<node>`, `collateral:<node>`, `system:<name>`. */
+  debit: string
+  credit: string
+  amountTrm: bigint
+  code: string
+}
+
+/** Plain JSON that a room of the economy decided and folds again on replay. `kind` is `room.what-happened`. */
+export interface JournalEvent {
+  kind: string
+}
+
+/** Hears of every record, in the journal's order: on replay at open, and live when the record takes effect. */
+export interface JournalObserver {
+  /** The economy's own events. @throws anything to refuse a journal that does not make sense */
+  events(events: readonly JournalEvent[], atMs: number): void
+}
+
 /** The ledger of record. All amounts are whole TRM. */
 export interface Ledger {
   /**
@@ -82,7 +102,15 @@ export interface Ledger {
   settle(reservationId: string, trade: SignedTrade, facts: JobFacts): Promise<Trade>
   /** Releases the whole reservation. Unknown ids are ignored: voiding twice is harmless. */
   void(reservationId: string, reason: string): void
+  /**
+   * Journals what the economy decided with the TRM that moves with it: all or nothing. Takes effect (accounts and
+   * observer) before this returns; the promise resolves when it is on disk.
+   * @throws TiramiError EVENT_INVALID (400), JOURNAL_WRITE_FAILED (503), LEDGER_CLOSED
+   */
+  post(events: readonly JournalEvent[], movements?: readonly Movement[]): Promise<void>
   balance(nodeId: string): Balance
+  /** Balance of one account, such as `staked:<node>`. */
+  accountTrm(account: string): bigint
   network(): NetworkTotals
   journal(): JournalFacts
   merkleRootHex(): string
