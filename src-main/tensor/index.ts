@@ -1,0 +1,5 @@
+export { Arena, FLOAT_BYTES, firstRows, type Tensor } from './arena.ts'
+export { exactSineCosine, rotationTable, seededNormal, seededRandom } from './exact-math.ts'
+export { createSharedMemory } from './kernels.ts'
+export { type AdamWStep, type HeadShape, type Packing, TensorOps } from './ops.ts'
+export { serveJobs, WorkerPool } from './workers.ts'
