@@ -21,7 +21,7 @@ import { openSettings } from './settings.ts'
 import { hostState } from './state.ts'
 
 /** Version of the product, as package.json states it. */
-export const HOST_VERSION = '0.1.0'
+const HOST_VERSION = '0.1.0'
 
 /** What an edge (an HTTP server, say) may use of the host. */
 export interface HostServices {
