@@ -82,7 +82,8 @@ run('the dashboard in Chromium', () => {
   })
 
   it('proves a trade’s signatures on request', async () => {
-    await page.getByRole('row').filter({ hasText: 'Local API key' }).first().click()
+    await page.getByRole('row').filter({ hasText: 'Local API key' }).first().getByRole('button').click()
+    await page.getByRole('dialog').waitFor()
     await page.getByRole('button', { name: /check/i }).click()
     await page.getByRole('dialog').getByText(/valid/i).first().waitFor()
     await shot('trade')
