@@ -1,7 +1,7 @@
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 
 /** A value that structured cloning carries between threads. */
-export type Message = unknown
+type Message = unknown
 
 interface Reply {
   result?: Message

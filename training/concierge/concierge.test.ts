@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { type ControlledEvaluateInputItem, GgmlType, readGgufFileInfo } from 'node-llama-cpp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Arena, createSharedMemory, FLOAT_BYTES, seededRandom } from '../../src-main/tensor/index.ts'
-import { augmentQuestion } from './augment.ts'
+import { augmentQuestion, lengthenQuestion } from './augment.ts'
 import { evaluationQuestions, loadCorpus, normaliseQuestion, type Topic } from './corpus.ts'
 import { packPrompts } from './dataset.ts'
 import { loadLlama, MODEL_PATH, Respondent } from './evaluate.ts'
@@ -75,6 +75,16 @@ describe('augmentation', () => {
     }
     expect(drawn.size).toBeGreaterThan(500)
     expect([...drawn].filter((question) => forbidden.has(question))).toEqual([])
+  })
+
+  it('makes messages of several sentences that are no dev or held-out question either', () => {
+    const forbidden = evaluationQuestions(topics)
+    const random = seededRandom(2)
+    const lengthen = (): string => lengthenQuestion('how do I pause?', () => 'can I pause', forbidden, random)
+    const drawn = Array.from({ length: 500 }, lengthen)
+    expect(drawn.some((text) => text.includes('can I pause'))).toBe(true)
+    expect(drawn.some((text) => text.length > 60)).toBe(true)
+    expect(drawn.filter((text) => forbidden.has(normaliseQuestion(text)))).toEqual([])
   })
 
   it('repeats with its seed', () => {

@@ -19,7 +19,7 @@ export interface Corpus {
   readonly sha256: string
 }
 
-export const CORPUS_DIRECTORY = join(import.meta.dirname, 'corpus')
+const CORPUS_DIRECTORY = join(import.meta.dirname, 'corpus')
 
 function isTopic(value: unknown): value is Topic {
   const topic = value as Topic

@@ -7,7 +7,7 @@ const VERSION = 3
 const VALUE_TYPE = { uint32: 4, int32: 5, float32: 6, bool: 7, string: 8, array: 9 } as const
 const TENSOR_TYPE = { f32: 0, f16: 1, q8_0: 8 } as const
 
-export type TensorFormat = keyof typeof TENSOR_TYPE
+type TensorFormat = keyof typeof TENSOR_TYPE
 
 export type MetadataValue =
   | { readonly type: 'uint32' | 'float32'; readonly value: number }

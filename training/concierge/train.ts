@@ -20,7 +20,7 @@ const REPORT_INTERVAL_STEPS = 100
 const ANSWER_MULTIPLICITY = 8
 
 /** The tokenizer learned from the answers and the training questions, and from nothing else. */
-export function buildTokenizer(topics: readonly Topic[], vocabularySize: number): Tokenizer {
+function buildTokenizer(topics: readonly Topic[], vocabularySize: number): Tokenizer {
   const texts = new Map<string, number>()
   const add = (text: string, times: number): void => void texts.set(text, (texts.get(text) ?? 0) + times)
   for (const topic of topics) {

@@ -14,7 +14,7 @@ import { BATCH_LIMITS, MICRO_BATCHES, type Recipe } from './recipe.ts'
 import type { Tokenizer } from './tokenizer.ts'
 import { sharedTensors, type TrainingJob, type TrainingResult, trainingMemoryBytes } from './worker.ts'
 
-export interface StepReport {
+interface StepReport {
   readonly step: number
   /** Cross-entropy of the topic and answer tokens, each averaged, in nats. */
   readonly loss: number
@@ -28,7 +28,7 @@ export interface StepReport {
 export type TrainedWeights = ReadonlyMap<string, { tensor: Tensor; values: Float32Array }>
 
 /** Linear warm-up, then a cosine down to the final fraction (Loshchilov and Hutter 2017). */
-export function learningRateAt(step: number, recipe: Recipe): number {
+function learningRateAt(step: number, recipe: Recipe): number {
   if (step <= recipe.warmUpSteps) return (recipe.peakLearningRate * step) / recipe.warmUpSteps
   const progress = (step - recipe.warmUpSteps) / (recipe.steps - recipe.warmUpSteps)
   const cosine = (1 + exactSineCosine(Math.PI * progress).cosine) / 2
@@ -37,7 +37,7 @@ export function learningRateAt(step: number, recipe: Recipe): number {
 }
 
 /** Floating-point operations of one training step on `batch`: 6 per weight and token, forward and backward. */
-export function trainingFlop(shape: LlamaShape, batch: PackedBatch): number {
+function trainingFlop(shape: LlamaShape, batch: PackedBatch): number {
   const perBlock = 4 * shape.embeddingLength ** 2 + 3 * shape.embeddingLength * shape.feedForwardLength
   const perTarget = shape.vocabularySize * shape.embeddingLength
   let attention = 0
