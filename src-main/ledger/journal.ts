@@ -43,6 +43,8 @@ export class Journal {
   #waiting: Waiter | null = null
   /** Waits for what is being written. */
   #writing: Waiter | null = null
+  /** A write begins when this turn is over. */
+  #scheduled = false
   #failure: { cause: unknown } | null = null
   #closed = false
 
@@ -130,7 +132,7 @@ export class Journal {
     if (this.#buffered.length === 0) return this.#writing?.promise ?? Promise.resolve()
     this.#waiting ??= newWaiter()
     const { promise } = this.#waiting
-    if (!this.#writing) void this.#writeBatches()
+    if (!this.#writing && !this.#scheduled) this.#scheduleWrite()
     return promise
   }
 
@@ -169,6 +171,15 @@ export class Journal {
       await this.#file.close()
       await this.#head.close()
     }
+  }
+
+  /** What is appended within one turn, such as a trade and the budget it spends, goes to the disk together. */
+  #scheduleWrite(): void {
+    this.#scheduled = true
+    queueMicrotask(() => {
+      this.#scheduled = false
+      void this.#writeBatches()
+    })
   }
 
   async #writeBatches(): Promise<void> {
