@@ -1,4 +1,5 @@
-import { createHash, generateKeyPairSync } from 'node:crypto'
+import { createHash, createPublicKey, generateKeyPairSync, verify } from 'node:crypto'
+import { Point } from '@noble/ed25519'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
@@ -90,6 +91,51 @@ describe('Ed25519', () => {
     const signature = bytesFromHex(identity + '00'.repeat(32))
     expect(verifyStrict(identity, new Uint8Array([1]), signature)).toBe(false)
     expect(verifyStrict(`ee${'ff'.repeat(30)}7f`, new Uint8Array([1]), signature)).toBe(false)
+  })
+
+  it('refuses small-order R that the bare equation accepts, on honest and on mixed-order keys', () => {
+    const order = 2n ** 252n + 27742317777372353535851937790883648493n
+    const digest = createHash('sha512').update(new Uint8Array(32).fill(1)).digest()
+    digest[0] = (digest[0] as number) & 248
+    digest[31] = ((digest[31] as number) & 127) | 64
+    const littleEndian = (bytes: Uint8Array) => BigInt(`0x${hexFromBytes(bytes.slice().reverse())}`)
+    const secret = littleEndian(digest.subarray(0, 32))
+    const torsion = Point.fromHex('c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a')
+    let multiple = Point.ZERO
+    const small = Array.from({ length: 8 }, () => {
+      multiple = multiple.add(torsion)
+      return multiple
+    })
+    let acceptedByEquation = 0
+    for (const keyPoint of [
+      Point.BASE.multiply(secret % order),
+      Point.BASE.multiply(secret % order).add(torsion),
+    ]) {
+      const key = keyPoint.toHex()
+      for (let number = 0; number < 40; number++) {
+        const message = new Uint8Array([number])
+        for (const R of small) {
+          const hash = createHash('sha512')
+            .update(R.toBytes())
+            .update(bytesFromHex(key))
+            .update(message)
+            .digest()
+          const s = ((littleEndian(hash) % order) * secret) % order
+          const sBytes = bytesFromHex(s.toString(16).padStart(64, '0')).reverse()
+          const signature = new Uint8Array([...R.toBytes(), ...sBytes])
+          const der = Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), bytesFromHex(key)])
+          const bare = verify(
+            null,
+            message,
+            createPublicKey({ key: der, format: 'der', type: 'spki' }),
+            signature,
+          )
+          if (bare) acceptedByEquation++
+          expect(verifyStrict(key, message, signature)).toBe(false)
+        }
+      }
+    }
+    expect(acceptedByEquation).toBeGreaterThan(40)
   })
 
   it('refuses a signature with S + L', () => {
