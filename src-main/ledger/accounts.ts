@@ -110,16 +110,15 @@ export class Accounts {
   }
 
   #add(account: AccountId, deltaTrm: bigint): void {
-    const before = this.balanceTrm(account)
-    const after = before + deltaTrm
-    this.#balances.set(account, after)
-    this.#sumTrm += after - before
-    if (!account.startsWith('system:')) this.#totals(nodeOf(account))
+    const before = this.#balances.get(account)
+    this.#balances.set(account, (before ?? 0n) + deltaTrm)
+    this.#sumTrm += deltaTrm
+    if (before === undefined && !account.startsWith('system:')) this.#totals(nodeOf(account))
   }
 
   /** What is set aside for a purpose cannot be owed; only free balances and the system's accounts can. */
   #assertCovered(account: AccountId): void {
-    if (isEarmarked(account) && this.balanceTrm(account) < 0n)
+    if (this.balanceTrm(account) < 0n && isEarmarked(account))
       throw new Error(`${account} would fall below zero`)
   }
 

@@ -41,6 +41,51 @@ export function tradeNotFound(): TiramiError {
   })
 }
 
+/** @param problem a clause without a final stop */
+export function proofRangeInvalid(problem: string): TiramiError {
+  return new TiramiError('PROOF_RANGE_INVALID', `There is no such proof: ${problem}.`, {
+    nextStep: 'Ask for the current size of the tree and stay within it.',
+    httpStatus: 400,
+  })
+}
+
+/** @param problem a clause without a final stop */
+export function statementInvalid(problem: string): TiramiError {
+  return new TiramiError('STATEMENT_INVALID', `There is no such statement: ${problem}.`, {
+    nextStep: 'Give dates such as 2026-11-01 or 2026-11-01T08:00:00Z and a price such as 0.25.',
+    httpStatus: 400,
+  })
+}
+
+/** @param problem a clause without a final stop */
+export function importInvalid(problem: string): TiramiError {
+  return new TiramiError('IMPORT_INVALID', `The file is not a Tirami ledger: ${problem}.`, {
+    nextStep: 'Give the ledger.json of a Tirami node, as it wrote it.',
+    httpStatus: 400,
+  })
+}
+
+export function importTampered(): TiramiError {
+  return new TiramiError('IMPORT_INTEGRITY_FAILED', 'The file was changed: its integrity check failed.', {
+    nextStep: 'Copy ledger.json from the Tirami node again.',
+    httpStatus: 400,
+  })
+}
+
+export function importUnsigned(): TiramiError {
+  return new TiramiError('IMPORT_UNSIGNED', 'The file carries no HMAC, so nothing shows that it is whole.', {
+    nextStep: 'If you trust where it comes from, repeat with --allow-unsigned.',
+    httpStatus: 400,
+  })
+}
+
+export function ledgerMissing(directory: string): TiramiError {
+  return new TiramiError('LEDGER_NOT_FOUND', `There is no ledger in ${directory}.`, {
+    nextStep: 'Give the host’s data directory with --data-dir.',
+    httpStatus: 404,
+  })
+}
+
 export function journalWriteFailed(cause: unknown): TiramiError {
   return new TiramiError(
     'JOURNAL_WRITE_FAILED',

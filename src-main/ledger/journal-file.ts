@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { mkdir, open } from 'node:fs/promises'
+import { type FileHandle, mkdir, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 /** What the journal needs of a file. Tests put faults in here; offsets and lengths are bytes. */
@@ -41,6 +41,18 @@ export async function makePrivateDirectory(directory: string): Promise<void> {
   if (created !== undefined) await syncDirectory(dirname(created))
 }
 
+/** @returns up to `length` bytes from `offset`; fewer only at the end of the file */
+export async function readFully(handle: FileHandle, offset: number, length: number): Promise<Buffer> {
+  const buffer = Buffer.allocUnsafe(length)
+  let filled = 0
+  while (filled < length) {
+    const { bytesRead } = await handle.read(buffer, filled, length - filled, offset + filled)
+    if (bytesRead === 0) break
+    filled += bytesRead
+  }
+  return buffer.subarray(0, filled)
+}
+
 export const openDiskFile: OpenJournalFile = async (path) => {
   const handle = await open(path, constants.O_RDWR | constants.O_CREAT, 0o600)
   try {
@@ -50,16 +62,7 @@ export const openDiskFile: OpenJournalFile = async (path) => {
     throw error
   }
   return {
-    async read(offset, length) {
-      const buffer = Buffer.allocUnsafe(length)
-      let filled = 0
-      while (filled < length) {
-        const { bytesRead } = await handle.read(buffer, filled, length - filled, offset + filled)
-        if (bytesRead === 0) break
-        filled += bytesRead
-      }
-      return buffer.subarray(0, filled)
-    },
+    read: (offset, length) => readFully(handle, offset, length),
     write: async (bytes, offset) => (await handle.write(bytes, 0, bytes.length, offset)).bytesWritten,
     sync: () => handle.datasync(),
     truncate: (size) => handle.truncate(size),

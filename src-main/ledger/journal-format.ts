@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib'
-import { concatBytes, sha256, utf8 } from '../kernel/index.ts'
+import { concatBytes, utf8 } from '../kernel/index.ts'
+import { digest } from './hash.ts'
 
 /** Bytes of the file header: 8 of magic, version u32 LE, 4 of zero. */
 export const HEADER_BYTES = 16
@@ -37,7 +38,7 @@ export const JOURNAL_HEADER = concatBytes(JOURNAL_MAGIC, u32le(FORMAT_VERSION), 
 export const GENESIS: JournalPosition = {
   seq: 0,
   offset: HEADER_BYTES,
-  chainHash: sha256(JOURNAL_HEADER),
+  chainHash: digest(JOURNAL_HEADER),
 }
 
 /** @returns the version in a header of ours, or null when this is not the header of a journal */
@@ -55,7 +56,7 @@ export function encodeFrame(
   if (payload.length === 0 || payload.length > PAYLOAD_MAX_BYTES) {
     throw new RangeError(`a journal record has 1 to ${PAYLOAD_MAX_BYTES} bytes`)
   }
-  const chainHash = sha256(before.chainHash, payload)
+  const chainHash = digest(Buffer.concat([before.chainHash, payload]))
   const frame = concatBytes(u32le(payload.length), u32le(crc32(payload)), payload, chainHash)
   return { frame, after: { seq: before.seq + 1, offset: before.offset + frame.length, chainHash } }
 }
@@ -79,7 +80,7 @@ export function decodeFrame(bytes: Buffer, at: number, before: JournalPosition):
   if (crc32(payload) !== bytes.readUInt32LE(at + 4)) {
     return { type: 'bad', why: 'the checksum of a record does not match', endOffset }
   }
-  const chainHash = sha256(before.chainHash, payload)
+  const chainHash = digest(Buffer.concat([before.chainHash, payload]))
   if (!bytes.subarray(at + PREFIX_BYTES + length, at + frameBytes).equals(chainHash)) {
     return { type: 'bad', why: 'the hash chain is broken', endOffset }
   }

@@ -36,7 +36,7 @@ interface ScanFault {
 
 /** Visits the intact records of `file` from `start` to byte `endOffset`, holding one chunk in memory. */
 export async function scanRecords(
-  file: JournalFile,
+  file: Pick<JournalFile, 'read'>,
   start: JournalPosition,
   endOffset: number,
   visit: RecordVisitor,
@@ -105,28 +105,38 @@ async function cutTail(options: RecoverOptions, offset: number, size: number): P
 }
 
 /** @returns whether the file holds a header; false when it is new or its creation was cut short */
-async function checkHeader(options: RecoverOptions, size: number): Promise<boolean> {
-  const header = await options.file.read(0, HEADER_BYTES)
+async function checkHeader({ file, path, size }: ReplayOptions): Promise<boolean> {
+  const header = await file.read(0, HEADER_BYTES)
   if (size < HEADER_BYTES && header.equals(JOURNAL_HEADER.subarray(0, size))) return false
   const version = headerVersion(header)
-  if (version !== null && version !== FORMAT_VERSION) throw journalUnsupported(options.path, version)
+  if (version !== null && version !== FORMAT_VERSION) throw journalUnsupported(path, version)
   if (!header.equals(JOURNAL_HEADER)) {
-    throw journalDamaged(options.path, 0, 'it does not start with the header of a journal')
+    throw journalDamaged(path, 0, 'it does not start with the header of a journal')
   }
   return true
 }
 
+interface ReplayOptions {
+  path: string
+  file: Pick<JournalFile, 'read'>
+  /** What `journal.head` says, or null when it says nothing. */
+  head: JournalPosition | null
+  /** Bytes of the file to look at. */
+  size: number
+  visit: RecordVisitor
+}
+
 /**
- * Replays the journal and puts its end in order. Only bytes that were never acknowledged are cut off: the head file
- * tells how far acknowledgement went; without it, only a record that the end of the file cuts short counts as torn.
+ * Visits every whole record and judges what follows the last one, without changing anything: bytes that were never
+ * acknowledged are torn, anything else is damage. The head file tells how far acknowledgement went; without it, only a
+ * record that the end of the file cuts short counts as torn.
+ * @returns null when the file has no header yet
  * @throws TiramiError JOURNAL_DAMAGED, JOURNAL_UNSUPPORTED
  */
-export async function recoverJournal(
-  options: RecoverOptions,
-): Promise<{ end: JournalPosition; recovery: Recovery | null }> {
-  const { file, path } = options
-  const head = decodeHead(await options.head.read(0, HEAD_BYTES))
-  const size = await file.size()
+export async function replayJournal(
+  options: ReplayOptions,
+): Promise<{ end: JournalPosition; tornBytes: number } | null> {
+  const { file, path, head, size } = options
   if (head && size < head.offset) {
     throw journalDamaged(
       path,
@@ -134,11 +144,7 @@ export async function recoverJournal(
       `it ends before byte ${head.offset}, up to which trades were acknowledged`,
     )
   }
-  if (!(await checkHeader(options, size))) {
-    const recovery = size > 0 ? await cutTail(options, 0, size) : null
-    await startEmptyJournal(options)
-    return { end: GENESIS, recovery }
-  }
+  if (!(await checkHeader(options))) return null
   let meetsHead = head === null || head.offset === GENESIS.offset
   let at = GENESIS.offset
   const visit: RecordVisitor = (record) => {
@@ -158,6 +164,25 @@ export async function recoverJournal(
   if (!meetsHead) {
     throw journalDamaged(path, head?.offset ?? 0, 'its history is not the one that journal.head recorded')
   }
-  const recovery = fault ? await cutTail(options, end.offset, size) : null
-  return { end, recovery }
+  return { end, tornBytes: size - end.offset }
+}
+
+/**
+ * Replays the journal and puts its end in order. Only bytes that were never acknowledged are cut off.
+ * @throws TiramiError JOURNAL_DAMAGED, JOURNAL_UNSUPPORTED
+ */
+export async function recoverJournal(
+  options: RecoverOptions,
+): Promise<{ end: JournalPosition; recovery: Recovery | null }> {
+  const { file, path, visit } = options
+  const head = decodeHead(await options.head.read(0, HEAD_BYTES))
+  const size = await file.size()
+  const replayed = await replayJournal({ path, file, head, size, visit })
+  if (!replayed) {
+    const recovery = size > 0 ? await cutTail(options, 0, size) : null
+    await startEmptyJournal(options)
+    return { end: GENESIS, recovery }
+  }
+  const { end, tornBytes } = replayed
+  return { end, recovery: tornBytes > 0 ? await cutTail(options, end.offset, size) : null }
 }

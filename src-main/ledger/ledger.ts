@@ -4,6 +4,7 @@ import {
   eventInvalid,
   insufficientBalance,
   ledgerClosed,
+  projectionUnavailable,
   reservationUnknown,
   tradeInvalid,
   tradeNotFound,
@@ -14,18 +15,15 @@ import type { JournalPosition } from './journal-format.ts'
 import { lockDirectory } from './lock.ts'
 import { Projection, projectTrade } from './projection.ts'
 import type { ProjectedTrade } from './projection-store.ts'
+import { consistencyProof, inclusionProof, transparencyHead } from './proofs.ts'
 import {
-  decodeRecord,
   type EventsRecord,
-  encodeRecord,
-  eventsProblem,
-  factsProblem,
   type ReserveRecord,
-  reserveProblem,
   type SettleRecord,
   TEXT_MAX,
   type VoidRecord,
-} from './records.ts'
+} from './record-types.ts'
+import { decodeRecord, encodeRecord, eventsProblem, factsProblem, reserveProblem } from './records.ts'
 import {
   LedgerState,
   numbered,
@@ -35,8 +33,11 @@ import {
   voidTransfers,
 } from './state.ts'
 import { isZeroNonce, nonceKey, verifySignatures } from './trade.ts'
+import { transparencyLeafHash } from './transparency.ts'
 import type {
   Balance,
+  ConsistencyProof,
+  InclusionProof,
   JobFacts,
   JournalEvent,
   JournalFacts,
@@ -44,9 +45,11 @@ import type {
   Ledger,
   Movement,
   NetworkTotals,
+  ObservedTrade,
   ReserveRequest,
   SignedTrade,
   TradeTerms,
+  TransparencyHead,
 } from './types.ts'
 
 /** How far a trade's timestamp may be from now, either way (spec section 2.4). */
@@ -280,6 +283,26 @@ class JournaledLedger implements Ledger {
     }
   }
 
+  transparency(): TransparencyHead {
+    return transparencyHead(this.#state.transparency)
+  }
+
+  async proveInclusion(tradeId: string, treeSize?: number): Promise<InclusionProof> {
+    const found = await this.#projection.call({ name: 'find', tradeId })
+    if (!found) throw tradeNotFound()
+    const { trade, signedBytes } = found
+    const tree = this.#state.transparency
+    const proof = inclusionProof(tree, { tradeId, index: trade.index, signedBytes }, treeSize)
+    if (proof.leafHashHex !== hexFromBytes(transparencyLeafHash(signedBytes))) {
+      throw projectionUnavailable(new Error(`trade ${trade.index} is not the one in the journal`))
+    }
+    return proof
+  }
+
+  proveConsistency(first: number, second?: number): ConsistencyProof {
+    return consistencyProof(this.#state.transparency, first, second)
+  }
+
   onTrade(listener: (trade: Trade) => void): () => void {
     // Wrapped, so that the same function registered twice is two registrations.
     const own = (trade: Trade): void => listener(trade)
@@ -350,6 +373,7 @@ class JournaledLedger implements Ledger {
       const { record } = next
       const row = projectTrade(record, this.#state.tradeCount, next.end)
       this.#state.apply(next.end.seq, record)
+      this.#observer?.trade?.(observed(record))
       this.#claims.delete(record.reservation)
       this.#claims.delete(nonceClaim(record.terms))
       next.trade = row.trade
@@ -391,6 +415,11 @@ class JournaledLedger implements Ledger {
   }
 }
 
+function observed({ terms, facts }: SettleRecord): ObservedTrade {
+  const { provider, consumer, amountTrm } = terms
+  return { provider, consumer, amountTrm, timestampMs: Number(terms.timestampMs), ownKey: facts.ownKey }
+}
+
 function nonceClaim(terms: TradeTerms): string {
   return `${terms.provider}:${nonceKey(terms)}`
 }
@@ -415,6 +444,7 @@ export async function openLedger(options: OpenLedgerOptions): Promise<Ledger> {
         const record = decodeRecord(payload)
         state.apply(seq, record)
         if (record.kind === 'events') options.observer?.events(record.events, record.atMs)
+        else if (record.kind === 'settle') options.observer?.trade?.(observed(record))
       },
     })
     const projection = new Projection({ directory, workerUrl: projectionWorkerUrl, journal })

@@ -93,6 +93,12 @@ async function claim(path: string, content: LockContent): Promise<boolean> {
   }
 }
 
+/** @returns the living process that has `directory` locked, or null. Changes nothing. */
+export async function lockHolder(directory: string): Promise<number | null> {
+  const holder = await readLock(join(directory, 'lock'))
+  return holder && isAlive(holder) ? holder.pid : null
+}
+
 /**
  * Makes this process the only user of `directory`. A lock left by a process that is gone is taken over.
  * @returns the function that gives the lock back

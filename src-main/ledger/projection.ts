@@ -12,7 +12,8 @@ import type {
   ProjectionWorkerData,
 } from './projection-messages.ts'
 import type { ProjectedTrade, ProjectionPosition } from './projection-store.ts'
-import { decodeRecord, type SettleRecord } from './records.ts'
+import type { SettleRecord } from './record-types.ts'
+import { decodeRecord } from './records.ts'
 import { canonicalTradeBytes } from './trade.ts'
 
 /** Trades sent to the worker before waiting for it, so that a rebuild does not pile up in its queue. */

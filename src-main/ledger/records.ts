@@ -2,10 +2,15 @@ import { z } from 'zod'
 import { Hex32 } from '../../src-preload/contract/index.ts'
 import { bytesFromHex, hexFromBytes, MAX_AMOUNT_TRM } from '../kernel/index.ts'
 import type { Transfer } from './accounts.ts'
-import type { JobFacts, JournalEvent, SignedTrade, TradeTerms } from './types.ts'
-
-/** Longest `reason` and `consumerLabel`, in UTF-16 units: keeps every record far below the journal's limit. */
-export const TEXT_MAX = 256
+import { parseUsualRecord } from './record-parser.ts'
+import {
+  type EventsRecord,
+  type LedgerRecord,
+  type ReserveRecord,
+  TEXT_MAX,
+  TRANSFERS_MAX,
+} from './record-types.ts'
+import type { JobFacts, JournalEvent, TradeTerms } from './types.ts'
 
 /** Events of one record, which hold all together or not at all. */
 const EVENTS_MAX = 32
@@ -33,7 +38,7 @@ const TransferSchema = z.strictObject({
   code: z.string().regex(/^[a-z][a-z.-]{0,39}$/),
   atMs: Millis,
 })
-const Transfers = z.array(TransferSchema).min(1).max(16)
+const Transfers = z.array(TransferSchema).min(1).max(TRANSFERS_MAX)
 
 const ReserveSchema = z.strictObject({
   kind: z.literal('reserve'),
@@ -97,48 +102,10 @@ const EventsSchema = z.strictObject({
   kind: z.literal('events'),
   atMs: Millis,
   events: z.array(EventDataSchema).min(1).max(EVENTS_MAX),
-  transfers: z.array(TransferSchema).max(16),
+  transfers: z.array(TransferSchema).max(TRANSFERS_MAX),
 })
 
 const RecordSchema = z.discriminatedUnion('kind', [ReserveSchema, SettleSchema, VoidSchema, EventsSchema])
-
-export interface ReserveRecord {
-  kind: 'reserve'
-  atMs: number
-  reservation: string
-  consumer: string
-  provider: string
-  amountTrm: bigint
-  creditLimitTrm: bigint
-  expiresAtMs: number
-  transfers: Transfer[]
-}
-
-export interface SettleRecord extends SignedTrade {
-  kind: 'settle'
-  atMs: number
-  reservation: string
-  facts: JobFacts
-  transfers: Transfer[]
-}
-
-export interface VoidRecord {
-  kind: 'void'
-  atMs: number
-  reservation: string
-  reason: string
-  transfers: Transfer[]
-}
-
-/** What the economy decided, and the TRM that moves with it. */
-export interface EventsRecord {
-  kind: 'events'
-  atMs: number
-  events: JournalEvent[]
-  transfers: Transfer[]
-}
-
-export type LedgerRecord = ReserveRecord | SettleRecord | VoidRecord | EventsRecord
 
 const transfersJson = (transfers: Transfer[]) =>
   transfers.map(({ id, debit, credit, amountTrm, code, atMs }) => ({
@@ -203,12 +170,17 @@ export function encodeRecord(record: LedgerRecord): Uint8Array {
   return Buffer.from(JSON.stringify(recordJson(record)))
 }
 
-/** @throws Error when the payload is not exactly what `encodeRecord` would have written */
-export function decodeRecord(payload: Uint8Array): LedgerRecord {
-  const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength)
+/** The definition of a record, and the way that knows every kind. `decodeRecord` gives the same, sooner. */
+export function decodeBySchema(bytes: Buffer): LedgerRecord {
   const record = RecordSchema.parse(JSON.parse(bytes.toString('utf8')))
   if (!bytes.equals(encodeRecord(record))) throw new Error('the record is not in canonical form')
   return record
+}
+
+/** @throws Error when the payload is not exactly what `encodeRecord` would have written */
+export function decodeRecord(payload: Uint8Array): LedgerRecord {
+  const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength)
+  return parseUsualRecord(bytes) ?? decodeBySchema(bytes)
 }
 
 /** @returns what is wrong with the record, or null. Replay would refuse the same record. */

@@ -1,7 +1,9 @@
 import { MerkleLog } from '../kernel/index.ts'
 import { Accounts, availableAccount, reservedAccount, type Transfer } from './accounts.ts'
-import type { LedgerRecord, ReserveRecord, SettleRecord, VoidRecord } from './records.ts'
-import { nonceKey, tradeLeafHash } from './trade.ts'
+import { digest } from './hash.ts'
+import type { LedgerRecord, ReserveRecord, SettleRecord, VoidRecord } from './record-types.ts'
+import { canonicalTradeBytes, nonceKey } from './trade.ts'
+import { TransparencyTree } from './transparency.ts'
 import type { Movement } from './types.ts'
 
 /** TRM held for a job. Pending until it is posted (settle) or released (void). */
@@ -83,6 +85,8 @@ function assertSameTransfers(actual: Transfer[], expected: Transfer[]): void {
  */
 export class LedgerState {
   readonly accounts = new Accounts()
+  /** Over the canonical bytes of all trades; for proofs. */
+  readonly transparency = new TransparencyTree()
   readonly #trades = new MerkleLog()
   readonly #pending = new Map<string, Reservation>()
   readonly #pendingByConsumer = new Map<string, Map<string, Reservation>>()
@@ -144,13 +148,14 @@ export class LedgerState {
     if (amountTrm > held.amountTrm) throw new Error('the trade exceeds its reservation')
     if (this.sawNonce(provider, nonce)) throw new Error('the nonce was used before')
     assertSameTransfers(record.transfers, settleTransfers(sequence, record.atMs, held, amountTrm))
-    const leaf = tradeLeafHash(record.terms)
+    const signedBytes = canonicalTradeBytes(record.terms)
     this.accounts.apply(record.transfers)
     this.#release(held)
     const nonces = this.#nonces.get(provider) ?? new Set<string>()
     nonces.add(nonce)
     this.#nonces.set(provider, nonces)
-    this.#trades.append(leaf)
+    this.#trades.append(digest(signedBytes))
+    this.transparency.append(signedBytes)
   }
 
   #applyVoid(sequence: number, record: VoidRecord): void {

@@ -82,6 +82,45 @@ export interface JournalEvent {
 export interface JournalObserver {
   /** The economy's own events. @throws anything to refuse a journal that does not make sense */
   events(events: readonly JournalEvent[], atMs: number): void
+  trade?(trade: ObservedTrade): void
+}
+
+/** One booked trade as the journal tells it. */
+export interface ObservedTrade {
+  provider: string
+  consumer: string
+  amountTrm: bigint
+  timestampMs: number
+  /** The consumer's key is held by this machine: the owner paid himself. */
+  ownKey: boolean
+}
+
+/** Root of the transparency tree (RFC 6962) over the canonical bytes of the first `size` trades. */
+export interface TransparencyHead {
+  size: number
+  rootHex: string
+}
+
+/** Trade number `index` is in the tree of `treeSize` trades. */
+export interface InclusionProof {
+  tradeId: string
+  index: number
+  treeSize: number
+  rootHex: string
+  leafHashHex: string
+  /** Siblings from the leaf up. */
+  pathHex: string[]
+  /** What both parties signed; the leaf hash is SHA-256(0x00 ‖ these bytes). */
+  signedBytesHex: string
+}
+
+/** The first `first` of `second` trades are still the same, in the same order. */
+export interface ConsistencyProof {
+  first: number
+  second: number
+  firstRootHex: string
+  secondRootHex: string
+  pathHex: string[]
 }
 
 /** The ledger of record. All amounts are whole TRM. */
@@ -120,6 +159,11 @@ export interface Ledger {
   earnings(provider: string, range: EarningsRange): Promise<Earnings>
   /** @throws TiramiError TRADE_NOT_FOUND (404) */
   proveTrade(tradeId: string): Promise<TradeProof>
+  transparency(): TransparencyHead
+  /** @throws TiramiError TRADE_NOT_FOUND (404), PROOF_RANGE_INVALID (400), and what `listTrades` throws */
+  proveInclusion(tradeId: string, treeSize?: number): Promise<InclusionProof>
+  /** @throws TiramiError PROOF_RANGE_INVALID (400) */
+  proveConsistency(first: number, second?: number): ConsistencyProof
   onTrade(listener: (trade: Trade) => void): () => void
   /** Commits what is pending, saves the projection, releases the directory lock. */
   close(): Promise<void>
