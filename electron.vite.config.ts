@@ -17,6 +17,7 @@ export default defineConfig({
           headless: here('src-main/headless.ts'),
           engine: here('src-main/inference/engine/entry.ts'),
           projection: here('src-main/ledger/projection.worker.ts'),
+          'ledger-cli': here('src-main/ledger-cli.ts'),
         },
         output: { format: 'es', entryFileNames: '[name].js', chunkFileNames: 'chunks/[name]-[hash].js' },
       },

@@ -89,6 +89,24 @@ it('books every answer as a trade that both parties signed', async () => {
   expect(after.effective_balance).toBe((after.net_balance ?? 0) + 1000)
 })
 
+it('proves that a trade is in the log, to a script that shares no code', async () => {
+  const json = async (path: string) => (await host.api(`/tirami/${path}`)).json()
+  const head = (await json('proof/head')) as { tree_size: number; root_hash: string }
+  const { trades } = (await json('trades?limit=1')) as { trades: { trade_id: string }[] }
+  const proof = await json(`proof/inclusion/${trades[0]?.trade_id}`)
+  const verify = (input: unknown) =>
+    spawnSync(process.execPath, [join(root, 'e2e/verify-proof.mjs')], {
+      input: JSON.stringify(input),
+      encoding: 'utf8',
+    })
+  expect(verify(proof).status).toBe(0)
+  expect(verify({ ...(proof as object), index: 99 }).status).toBe(1)
+  expect(verify(await json('proof/consistency?first=1')).status).toBe(0)
+  expect(Object.values(head)).toContain(
+    Object.values(proof as object).find((value) => value === Object.values(head)[1]),
+  )
+})
+
 it('keeps secrets readable by the owner alone', () => {
   for (const file of [
     host.ready.apiKeyFile,

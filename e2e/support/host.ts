@@ -94,6 +94,6 @@ export async function eventually<T>(
     const value = await probe()
     if (value) return value
     if (performance.now() > deadline) throw new Error('it did not happen in time')
-    await new Promise((resolve) => setTimeout(resolve, 25))
+    await new Promise((resolve) => setTimeout(resolve, 50))
   }
 }

@@ -1,22 +1,31 @@
-import type { FastifyRequest } from 'fastify'
-import type { Consumer, Edge, HostServices } from '../host/index.ts'
+import type { Edge, HostServices } from '../host/index.ts'
 import { TiramiError } from '../kernel/index.ts'
 import { bearerToken } from './guard.ts'
 import { openLocalServer } from './http-server.ts'
+import { registerMetrics } from './metrics.ts'
 import { registerChat } from './openai/chat.ts'
 import { openAiError } from './openai/errors.ts'
+import type { Authorise } from './requests.ts'
+import { registerEconomy } from './tirami/economy.ts'
+import { registerProofs } from './tirami/proofs.ts'
 import { registerTirami } from './tirami/routes.ts'
+import { registerSafety } from './tirami/safety.ts'
+import { registerTokens } from './tirami/tokens.ts'
+
+const ECONOMY_ACTIONS = { read: 'ledger.read', economy: 'economy.write', admin: 'host.write' } as const
 
 /** Longest request body. A full 4096-token conversation is about 16 KiB. */
 const BODY_BYTES_MAX = 256 * 1024
 
 /** The inference and economy API on `http://127.0.0.1:port`. @throws TiramiError PORT_IN_USE */
 export function openApi(services: HostServices, port: number): Promise<Edge> {
-  const authenticate = (request: FastifyRequest): Consumer => {
+  const authorise: Authorise = (request, action) => {
     const token = bearerToken(request.headers.authorization)
-    const consumer = token === null ? null : services.keys.consumerForApiKey(token)
-    if (!consumer) throw unauthorized(token === null)
-    return consumer
+    if (token === null) throw keyMissing()
+    const caller = services.access.authorise(token, action)
+    const named = request.headers['x-tirami-node-id']
+    if (named !== undefined && named !== caller.consumer.publicKeyHex) throw foreignNode()
+    return caller
   }
   return openLocalServer(port, {
     bodyBytesMax: BODY_BYTES_MAX,
@@ -24,15 +33,26 @@ export function openApi(services: HostServices, port: number): Promise<Edge> {
     register: (app) => {
       // A stranger learns nothing but 401, and his body is never read.
       app.addHook('onRequest', async (request) => {
-        if (request.url.startsWith('/v1/')) authenticate(request)
+        if (!request.url.startsWith('/v1/')) return
+        const caller = authorise(request, 'model.read')
+        if (request.url.startsWith('/v1/tirami/')) services.access.limitRate(caller)
       })
       app.get('/health', async () => ({
         status: 'ok',
         model_loaded: services.status().engine.state === 'ready',
       }))
       app.get('/v1/models', async () => ({ object: 'list', data: models(services) }))
-      registerChat(app, services, authenticate)
-      registerTirami(app, services, authenticate)
+      registerChat(app, services, authorise)
+      registerTirami(app, services, authorise)
+      registerProofs(app, services, authorise)
+      registerSafety(app, services, authorise)
+      registerTokens(app, services, authorise)
+      registerMetrics(app, services, authorise)
+      registerEconomy(app, {
+        economy: services.economy,
+        nodeId: services.nodeId,
+        authorise: (request, action) => authorise(request, ECONOMY_ACTIONS[action]),
+      })
     },
   })
 }
@@ -44,13 +64,17 @@ function models(services: HostServices) {
   return [{ id: model.served.id, object: 'model', created, owned_by: 'tirami' }]
 }
 
-function unauthorized(missing: boolean): TiramiError {
-  return new TiramiError(
-    missing ? 'API_KEY_MISSING' : 'API_KEY_INVALID',
-    missing ? 'An API key is required.' : 'This API key is not valid.',
-    {
-      nextStep: 'Send “Authorization: Bearer KEY” with the key from the host’s api-key file.',
-      httpStatus: 401,
-    },
-  )
+/** In the original anyone could charge any node by naming it. */
+function foreignNode(): TiramiError {
+  return new TiramiError('TOKEN_NODE_MISMATCH', 'This key may not act for the node that the request names.', {
+    nextStep: 'Leave X-Tirami-Node-Id out: the account behind the key is charged.',
+    httpStatus: 403,
+  })
+}
+
+function keyMissing(): TiramiError {
+  return new TiramiError('API_KEY_MISSING', 'An API key is required.', {
+    nextStep: 'Send “Authorization: Bearer KEY” with the key from the host’s api-key file.',
+    httpStatus: 401,
+  })
 }

@@ -11,12 +11,15 @@ import {
 import { type Clock, type Rng, systemClock, systemRng, TiramiError, toPublicError } from '../kernel/index.ts'
 import { type Ledger, openLedger } from '../ledger/index.ts'
 import { readGgufModel } from '../models/index.ts'
+import { type Access, createAccess } from './access.ts'
 import { type Control, createControl } from './control.ts'
+import { createEconomy, type EconomyService, type MarketSampling } from './economy-service.ts'
 import { EventLog } from './events.ts'
 import { ensurePrivateDirectory } from './files.ts'
 import { type Consumer, type HostKeys, openKeys } from './keys.ts'
 import { type InspectedModel, inspectModel, type ModelChoice, modelInfo, resolveModel } from './model.ts'
-import { type ServedModel, type ServeEvent, type ServingPorts, serve } from './serving.ts'
+import { createSafety, type Safety } from './safety.ts'
+import { type ServedModel, type ServeEvent, type ServeOptions, type ServingPorts, serve } from './serving.ts'
 import { openSettings } from './settings.ts'
 import { hostState } from './state.ts'
 
@@ -25,8 +28,21 @@ const HOST_VERSION = '0.1.0'
 
 /** What an edge (an HTTP server, say) may use of the host. */
 export interface HostServices {
-  keys: Pick<HostKeys, 'consumerForApiKey'>
-  ledger: Pick<Ledger, 'balance' | 'network' | 'listTrades' | 'merkleRootHex' | 'tradeCount'>
+  access: Access
+  safety: Safety
+  economy: EconomyService
+  ledger: Pick<
+    Ledger,
+    | 'balance'
+    | 'accountTrm'
+    | 'network'
+    | 'listTrades'
+    | 'merkleRootHex'
+    | 'tradeCount'
+    | 'transparency'
+    | 'proveInclusion'
+    | 'proveConsistency'
+  >
   nodeId: string
   control: Control
   status(): HostStatus
@@ -35,6 +51,7 @@ export interface HostServices {
     consumer: Consumer,
     request: GenerateRequest,
     signal: AbortSignal,
+    options?: ServeOptions,
   ): AsyncGenerator<ServeEvent, void, void>
 }
 
@@ -73,6 +90,7 @@ const STOP_GRACE_MS = 10_000
 const CONTEXT_TOKENS_MAX = 4096
 const SLOTS = 4
 const STATUS_EVENT_INTERVAL_MS = 100
+const MARKET_INTERVAL_MS = 60_000
 
 /**
  * Builds every service once and starts them in order: ledger, keys, engine, API.
@@ -82,26 +100,72 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
   const clock = options.clock ?? systemClock
   const rng = options.rng ?? systemRng
   ensurePrivateDirectory(options.dataDirectory)
+  const books = await openBooks(options, clock, rng)
+  try {
+    return await composeHost(options, books, clock, rng)
+  } catch (error) {
+    await books.ledger.close()
+    throw error
+  }
+}
+
+/** Everything that follows from the journal: it is replayed once, into the ledger and all rules together. */
+async function openBooks(options: HostOptions, clock: Clock, rng: Rng): Promise<Books> {
+  let opened: Ledger | null = null
+  const ledgerPort = () => {
+    if (!opened) throw new Error('the ledger is not open yet')
+    return opened
+  }
+  // Made at the first use, which is after the directory's lock was taken: two hosts must not make keys at once.
+  const keys = once(() => openKeys(options.dataDirectory, rng))
+  const safety = createSafety({ ledger: ledgerPort, clock, rng })
+  const access = createAccess({ ledger: ledgerPort, keys, clock, rng })
+  const economy = once(() =>
+    createEconomy({ ledger: ledgerPort, safety: safety.state, clock, node: keys().node }),
+  )
   const ledger = await openLedger({
     directory: join(options.dataDirectory, 'ledger'),
     clock,
     projectionWorkerUrl: options.projectionWorkerUrl,
+    observer: {
+      events: (events, atMs) => {
+        economy().observer.events(events, atMs)
+        for (const event of events) {
+          safety.observe(event)
+          access.observe(event)
+        }
+      },
+      trade: (trade) => economy().observer.trade(trade),
+    },
   })
+  opened = ledger
   try {
-    return await composeHost(options, ledger, clock, rng)
+    await safety.recover([keys().localConsumer, keys().windowConsumer])
+    return { ledger, keys: keys(), safety, access, economy: economy() }
   } catch (error) {
     await ledger.close()
     throw error
   }
 }
 
-async function composeHost(
-  options: HostOptions,
-  ledger: Ledger,
-  clock: Clock,
-  rng: Rng,
-): Promise<RunningHost> {
-  const keys = openKeys(options.dataDirectory, rng)
+function once<Value>(make: () => Value): () => Value {
+  let made: { value: Value } | null = null
+  return () => {
+    made ??= { value: make() }
+    return made.value
+  }
+}
+
+interface Books {
+  ledger: Ledger
+  keys: HostKeys
+  safety: Safety
+  access: Access
+  economy: EconomyService
+}
+
+async function composeHost(options: HostOptions, books: Books, clock: Clock, rng: Rng): Promise<RunningHost> {
+  const { ledger, keys, safety, access, economy } = books
   const settings = openSettings(options.dataDirectory)
   const choice = resolveModel(options.model, options.resourcesDirectory)
   const { model, engine } = await prepareModel(choice, options.spawnEngine, clock)
@@ -130,19 +194,29 @@ async function composeHost(
   })
   const announce = coalesced(() => events.emit('status.changed', status()), STATUS_EVENT_INTERVAL_MS)
   engine.onChange(announce)
-  ledger.onTrade((trade) => events.emit('trade.booked', trade))
+  ledger.onTrade((trade) => {
+    events.emit('trade.booked', trade)
+    void economy.rewardTrade({ provider: trade.provider, ownKey: trade.ownKey })
+  })
+  const market = runMarket(economy, clock, () => {
+    const { running, queued } = engine.jobs()
+    const able = engine.status().state === 'ready' && !settings.paused() && !stopping
+    return { activeProviders: able ? 1 : 0, pendingJobs: running + queued, slots: SLOTS }
+  })
 
   const ports: ServingPorts = {
     engine,
     ledger,
+    safety,
+    economy,
     node: keys.node,
     clock,
     rng,
     model: () => model?.served ?? null,
     assertAccepting: () => assertAccepting(stopping, settings.paused()),
   }
-  const serveFor: HostServices['serve'] = (consumer, request, signal) =>
-    serve(ports, consumer, request, signal)
+  const serveFor: HostServices['serve'] = (consumer, request, signal, how) =>
+    serve(ports, consumer, request, signal, how)
   const power = pauseAndResume(engine, settings, announce)
   const control = createControl({
     status,
@@ -155,7 +229,9 @@ async function composeHost(
     chat: (request, signal) => serveFor(keys.windowConsumer, request, signal),
   })
   const services: HostServices = {
-    keys,
+    access,
+    safety,
+    economy,
     ledger,
     nodeId: keys.node.publicKeyHex,
     control,
@@ -180,6 +256,7 @@ async function composeHost(
     await engine.stop()
     await api.close()
     announce.cancel()
+    market.stop()
     await ledger.close()
   }
   return {
@@ -242,6 +319,20 @@ function absentEngine(reason: TiramiError): Engine {
     },
     stop: () => Promise.resolve(),
   }
+}
+
+/** Samples the market and does what is due: yield, loans, votes, slashing. A part that fails is tried again. */
+function runMarket(economy: EconomyService, clock: Clock, sample: () => MarketSampling): { stop(): void } {
+  const beat = async () => {
+    await economy.sampleMarket(sample())
+    const { failures } = await economy.tick(clock.nowMs())
+    for (const failure of failures) process.emitWarning(`economy: ${String(failure)}`)
+  }
+  const timer = setInterval(() => {
+    beat().catch((error) => process.emitWarning(`economy: ${String(error)}`))
+  }, MARKET_INTERVAL_MS)
+  timer.unref()
+  return { stop: () => clearInterval(timer) }
 }
 
 function ledgerStatus(ledger: Ledger): HostStatus['ledger'] {

@@ -1,4 +1,7 @@
+export type { Caller } from './access.ts'
 export type { Control } from './control.ts'
+export type { EconomyService } from './economy-service.ts'
 export { type Edge, type HostServices, type RunningHost, startHost } from './host.ts'
 export type { Consumer } from './keys.ts'
+export { ApprovalNeeded } from './safety.ts'
 export type { Receipt, ServeEvent } from './serving.ts'

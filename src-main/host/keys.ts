@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 import { join } from 'node:path'
 import {
   bytesFromHex,
@@ -24,12 +24,18 @@ export interface HostKeys {
   /** Pays for the window's chat box. */
   windowConsumer: Consumer
   apiKeyFile: string
-  /** The consumer behind a bearer token, or null. Takes the same time for every wrong token. */
-  consumerForApiKey(token: string): Consumer | null
+  /** Pays for what the key in the api-key file asks. */
+  localConsumer: Consumer
+  /** Whether a bearer token is the key in the api-key file. Takes the same time for every wrong token. */
+  isApiKey(token: string): boolean
+  /** The key pair that this host holds for a token it issued: always the same one for the same token. */
+  guestConsumer(tokenHash: string, label: string): Consumer
 }
 
 /** The owner's own keys may spend this much before the owner has to raise it (spec section 4: lifetime cap). */
 const OWN_KEY_CREDIT_LIMIT_TRM = 1_000_000n
+/** What a stranger may spend before he has earned (spec section 2.1). */
+const GUEST_CREDIT_LIMIT_TRM = 1_000n
 
 /**
  * Opens, or on the first start creates, the host's secrets: every file 0600, written atomically.
@@ -38,32 +44,39 @@ const OWN_KEY_CREDIT_LIMIT_TRM = 1_000_000n
 export function openKeys(dataDirectory: string, rng: Rng): HostKeys {
   const keysDirectory = join(dataDirectory, 'keys')
   ensurePrivateDirectory(keysDirectory)
-  const pair = (name: string) => openKeyPair(join(keysDirectory, `${name}.key`), rng)
+  const seed = (name: string) => openSeed(join(keysDirectory, `${name}.key`), rng)
+  const nodeSeed = seed('node')
   const own = (name: string, label: string): Consumer => ({
-    ...pair(name),
+    ...keyPairFromSeed(seed(name)),
     label,
     ownKey: true,
     creditLimitTrm: OWN_KEY_CREDIT_LIMIT_TRM,
   })
   const apiKeyFile = join(dataDirectory, 'api-key')
   const expected = sha256Text(openApiKey(apiKeyFile, rng))
-  const apiConsumer = own('local', 'Local API key')
   return {
-    node: pair('node'),
+    node: keyPairFromSeed(nodeSeed),
     windowConsumer: own('window', 'This window'),
     apiKeyFile,
-    consumerForApiKey: (token) => (timingSafeEqual(sha256Text(token), expected) ? apiConsumer : null),
+    localConsumer: own('local', 'Local API key'),
+    isApiKey: (token) => timingSafeEqual(sha256Text(token), expected),
+    guestConsumer: (tokenHash, label) => ({
+      ...keyPairFromSeed(createHmac('sha256', nodeSeed).update(`token consumer ${tokenHash}`).digest()),
+      label: label || `Token ${tokenHash.slice(0, 8)}`,
+      ownKey: false,
+      creditLimitTrm: GUEST_CREDIT_LIMIT_TRM,
+    }),
   }
 }
 
-function openKeyPair(path: string, rng: Rng): KeyPair {
+function openSeed(path: string, rng: Rng): Uint8Array {
   let seedHex = readSecretFile(path)
   if (seedHex === null) {
     seedHex = hexFromBytes(rng.bytes(32))
     writeFileAtomically(path, `${seedHex}\n`)
   }
   if (!/^[0-9a-f]{64}$/.test(seedHex)) throw invalidKeyFile(path)
-  return keyPairFromSeed(bytesFromHex(seedHex))
+  return bytesFromHex(seedHex)
 }
 
 function openApiKey(path: string, rng: Rng): string {

@@ -4,9 +4,10 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Engine, GenerateEvent, GenerateRequest } from '../inference/index.ts'
-import { keyPairFromSeed, systemClock, systemRng, TiramiError } from '../kernel/index.ts'
+import { keyPairFromSeed, systemClock, systemRng, TiramiError, trmFromFlop } from '../kernel/index.ts'
 import { type Ledger, openLedger } from '../ledger/index.ts'
 import type { Consumer } from './keys.ts'
+import { createSafety, type Safety } from './safety.ts'
 import { type ServeEvent, type ServingPorts, serve } from './serving.ts'
 
 /** How one simulated generation goes: the engine is the port through which the host is driven here. */
@@ -58,6 +59,7 @@ function scriptedEngine(script: Script): Engine {
 describe('one paid answer', () => {
   let directory: string
   let ledger: Ledger
+  let safety: Safety
   const node = keyPairFromSeed(new Uint8Array(32).fill(1))
   const consumer = (creditLimitTrm: bigint): Consumer => ({
     ...keyPairFromSeed(new Uint8Array(32).fill(2)),
@@ -68,20 +70,38 @@ describe('one paid answer', () => {
 
   beforeEach(async () => {
     directory = mkdtempSync(join(tmpdir(), 'tirami-serving-'))
+    safety = createSafety({ ledger: () => ledger, clock: systemClock, rng: systemRng })
     ledger = await openLedger({
       directory,
+      observer: { events: (events) => events.forEach((event) => void safety.observe(event)) },
       clock: systemClock,
       projectionWorkerUrl: new URL('../ledger/projection.worker.ts', import.meta.url),
     })
+    await safety.recover([consumer(0n)])
   })
   afterEach(async () => {
     await ledger.close()
     rmSync(directory, { recursive: true, force: true })
   })
 
-  const ports = (script: Script, assertAccepting = () => {}): ServingPorts => ({
+  /** A market that moves all the time: what counts is the price when the job was reserved. */
+  const movingMarket = (firstMicro: bigint): ServingPorts['economy'] => {
+    let micro = firstMicro
+    return {
+      assertMayProvide: () => {},
+      multiplierMicro: () => {
+        micro *= 2n
+        return micro / 2n
+      },
+      welcomeCreditTrm: () => 0n,
+    }
+  }
+
+  const ports = (script: Script, assertAccepting = () => {}, priceMicro = 1_000_000n): ServingPorts => ({
     engine: scriptedEngine(script),
     ledger,
+    safety,
+    economy: movingMarket(priceMicro),
     node,
     clock: systemClock,
     rng: systemRng,
@@ -113,19 +133,30 @@ describe('one paid answer', () => {
           >,
         }),
         fc.option(fc.integer({ min: 1, max: 30 }), { nil: undefined }),
-        async (script, stopAfter) => {
+        fc.bigInt({ min: 10_000n, max: 6_000_000n }),
+        async (script, stopAfter, priceMicro) => {
           const before = ledger.balance(node.publicKeyHex).contributedTrm
           const trades = ledger.tradeCount()
           const { seen } = await collect(
-            serve(ports(script), consumer(10n ** 9n), request, new AbortController().signal),
+            serve(
+              ports(script, undefined, priceMicro),
+              consumer(10n ** 9n),
+              request,
+              new AbortController().signal,
+            ),
             stopAfter,
           )
           const booked = seen.find((event) => event.type === 'booked')
           const spent = ledger.balance(consumer(0n).publicKeyHex)
           expect(spent.reservedTrm).toBe(0n)
+          const gauges = safety.gauges(consumer(0n).publicKeyHex)
+          expect(gauges.heldTrm).toBe(0n)
+          expect(gauges.lifetimeTrm.used).toBe(spent.consumedTrm)
+          await safety.resetBreaker(consumer(0n).publicKeyHex, 'test')
           const earned = ledger.balance(node.publicKeyHex).contributedTrm - before
           if (booked?.type === 'booked') {
             expect(earned).toBe(booked.receipt.amountTrm)
+            expect(earned).toBe(trmFromFlop(booked.receipt.flop, priceMicro))
             expect(ledger.tradeCount()).toBe(trades + 1)
             expect(booked.receipt.trade).toMatchObject({ providerSigned: true, consumerSigned: true })
           } else if (script.ending === 'stop' || script.ending === 'length') {

@@ -2,7 +2,9 @@ import type { Trade } from '../../src-preload/contract/index.ts'
 import { type Engine, type FlopCost, type GenerateRequest, jobFlop, maxJobFlop } from '../inference/index.ts'
 import { type Clock, type KeyPair, type Rng, TiramiError, trmFromFlop } from '../kernel/index.ts'
 import { canonicalTradeBytes, type Ledger, type SignedTrade, type TradeTerms } from '../ledger/index.ts'
+import type { EconomyService } from './economy-service.ts'
 import type { Consumer } from './keys.ts'
+import type { Safety } from './safety.ts'
 
 export interface ServedModel {
   id: string
@@ -34,9 +36,16 @@ export interface ServingPorts {
   node: KeyPair
   clock: Clock
   rng: Rng
+  safety: Safety
+  economy: Pick<EconomyService, 'assertMayProvide' | 'multiplierMicro' | 'welcomeCreditTrm'>
   model(): ServedModel | null
   /** Throws the reason when the host does not take jobs now. */
   assertAccepting(): void
+}
+
+/** A refusal of the owner's question may be answered: the caller names the answer when he asks again. */
+export interface ServeOptions {
+  approvalId?: string
 }
 
 /** A reservation outlives every job that a context can hold, then voids itself. */
@@ -52,25 +61,36 @@ export async function* serve(
   consumer: Consumer,
   request: GenerateRequest,
   signal: AbortSignal,
+  options: ServeOptions = {},
 ): AsyncGenerator<ServeEvent, void, void> {
-  const { engine, ledger, clock } = ports
+  const { engine, ledger, clock, safety, economy } = ports
   ports.assertAccepting()
+  safety.assertNotKilled()
+  economy.assertMayProvide(consumer)
+  const killed = safety.killSignal()
   const model = ports.model()
   if (!model) throw noModel()
   const startedAtMs = performance.now()
   let timeToFirstTokenMs = 0
+  const caller = consumer.publicKeyHex
+  // The price is that of the moment of reserving: the settlement then stays within the reservation.
+  let multiplierMicro = 0n
+  let holdId: string | null = null
   let reservationId: string | null = null
   let voidReason = 'reader-gone'
   try {
-    for await (const event of engine.generate(request, signal)) {
+    for await (const event of engine.generate(request, AbortSignal.any([signal, killed]))) {
       if (event.type === 'prompt') {
         const maxFlop = maxJobFlop(model.cost, event.promptTokens, request.maxTokens)
+        multiplierMicro = economy.multiplierMicro()
+        const amountTrm = trmFromFlop(maxFlop, multiplierMicro)
+        holdId = safety.hold(caller, amountTrm, options.approvalId)
         reservationId = ledger.reserve({
-          consumer: consumer.publicKeyHex,
+          consumer: caller,
           provider: ports.node.publicKeyHex,
-          amountTrm: trmFromFlop(maxFlop),
+          amountTrm,
           expiresAtMs: clock.nowMs() + RESERVATION_TTL_MS,
-          creditLimitTrm: consumer.creditLimitTrm,
+          creditLimitTrm: larger(consumer.creditLimitTrm, economy.welcomeCreditTrm(caller)),
         })
         yield { type: 'started', promptTokens: event.promptTokens }
       } else if (event.type === 'text') {
@@ -78,15 +98,19 @@ export async function* serve(
         yield { type: 'text', text: event.text }
       } else if (event.finishReason === 'cancelled') {
         voidReason = 'cancelled'
+        safety.assertNotKilled()
         throw cancelled()
-      } else if (reservationId !== null) {
+      } else if (reservationId !== null && holdId !== null) {
+        safety.assertNotKilled()
         const latencyMs = performance.now() - startedAtMs
         const flop = jobFlop(model.cost, event.promptTokens, event.completionTokens)
-        const amountTrm = trmFromFlop(flop)
+        const amountTrm = trmFromFlop(flop, multiplierMicro)
         const { promptTokens, completionTokens, finishReason } = event
         const signed = signTrade(ports, consumer, model.id, amountTrm, promptTokens + completionTokens)
-        const settled = reservationId
-        const trade = await ledger.settle(settled, signed, {
+        // One write carries both: the budget is spent with the trade, or neither is.
+        safety.spent(holdId, amountTrm)
+        holdId = null
+        const trade = await ledger.settle(reservationId, signed, {
           flop,
           promptTokens,
           completionTokens,
@@ -112,10 +136,19 @@ export async function* serve(
     }
   } catch (error) {
     if (voidReason === 'reader-gone') voidReason = error instanceof TiramiError ? error.code : 'INTERNAL'
+    if (holdId !== null && isHostFault(error)) safety.failed(caller)
     throw error
   } finally {
     if (reservationId !== null) ledger.void(reservationId, voidReason)
+    if (holdId !== null) safety.release(holdId, voidReason)
   }
+}
+
+const larger = (a: bigint, b: bigint) => (a > b ? a : b)
+
+/** Failures that the caller could do nothing about: five in a row stop him for a while (spec section 4). */
+function isHostFault(error: unknown): boolean {
+  return !(error instanceof TiramiError) || ['ENGINE_CRASHED', 'GENERATION_FAILED'].includes(error.code)
 }
 
 function signTrade(

@@ -1,15 +1,20 @@
 import { randomBytes } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Consumer, HostServices, Receipt, ServeEvent } from '../../host/index.ts'
+import {
+  ApprovalNeeded,
+  type Consumer,
+  type HostServices,
+  type Receipt,
+  type ServeEvent,
+} from '../../host/index.ts'
 import { asTiramiError, securityHeaders } from '../http-server.ts'
+import { type Authorise, RequestError } from '../requests.ts'
 import { SseStream } from '../sse.ts'
 import { openAiError } from './errors.ts'
-import {
-  type ChatCompletionRequest,
-  generateRequest,
-  parseChatCompletionRequest,
-  RequestError,
-} from './schemas.ts'
+import { type ChatCompletionRequest, generateRequest, parseChatCompletionRequest } from './schemas.ts'
+
+/** A connection that waits longer for the owner's answer is told to come back. */
+const APPROVAL_WAIT_MS = 10 * 60_000
 
 /** Cost of one answer, on every answer and in the last chunk of a stream. */
 function xTirami(services: HostServices, consumer: Consumer, receipt: Receipt) {
@@ -34,13 +39,9 @@ function usage(receipt: Receipt) {
 }
 
 /** `POST /v1/chat/completions` as OpenAI publishes it; what is not supported is refused by name. */
-export function registerChat(
-  app: FastifyInstance,
-  services: HostServices,
-  authenticate: (request: FastifyRequest) => Consumer,
-): void {
+export function registerChat(app: FastifyInstance, services: HostServices, authorise: Authorise): void {
   app.post('/v1/chat/completions', async (request, reply) => {
-    const consumer = authenticate(request)
+    const { consumer } = authorise(request, 'inference.run')
     const body = parseChatCompletionRequest(request.body)
     const model = servedModel(services, body.model)
     const head = {
@@ -50,14 +51,44 @@ export function registerChat(
     }
     const abort = new AbortController()
     reply.raw.on('close', () => abort.abort())
-    const events = services.serve(
-      consumer,
-      generateRequest(body, model.served.defaultTemperature),
-      abort.signal,
+    const generate = generateRequest(body, model.served.defaultTemperature)
+    const approval = approvalChoice(request.headers['x-tirami-approval'])
+    const events = serveApproved(services, abort.signal, approval, (approvalId) =>
+      services.serve(consumer, generate, abort.signal, approvalId === undefined ? {} : { approvalId }),
     )
     if (!body.stream) return completion(services, consumer, head, events)
     return stream(services, consumer, head, body, events, request, reply)
   })
+}
+
+/** What the caller wants when the owner has to be asked: an id to come back with, or to wait for the answer. */
+type ApprovalChoice = { wait: boolean; approvalId?: string }
+
+/** @throws RequestError for anything but `wait` or an approval's id */
+function approvalChoice(header: string | string[] | undefined): ApprovalChoice {
+  if (header === undefined) return { wait: false }
+  if (header === 'wait') return { wait: true }
+  if (typeof header === 'string' && /^[0-9a-f]{32}$/.test(header)) return { wait: false, approvalId: header }
+  throw new RequestError('INVALID_REQUEST', '“X-Tirami-Approval” is “wait” or an approval id.', null)
+}
+
+/** A refused first try holds neither a slot nor a budget while the owner thinks. */
+async function* serveApproved(
+  services: HostServices,
+  signal: AbortSignal,
+  choice: ApprovalChoice,
+  attempt: (approvalId: string | undefined) => AsyncGenerator<ServeEvent, void, void>,
+): AsyncGenerator<ServeEvent, void, void> {
+  try {
+    yield* attempt(choice.approvalId)
+  } catch (error) {
+    if (!choice.wait || !(error instanceof ApprovalNeeded)) throw error
+    const patience = AbortSignal.timeout(APPROVAL_WAIT_MS)
+    const answered = services.safety.whenAnswered(error.approvalId, AbortSignal.any([signal, patience]))
+    // Nobody answered in time: the caller gets the question's id to come back with.
+    const approved = await answered.catch(() => Promise.reject(error))
+    yield* attempt(approved ? error.approvalId : undefined)
+  }
 }
 
 interface Head {

@@ -1,5 +1,5 @@
 import type { TiramiError } from '../../kernel/index.ts'
-import { RequestError } from './schemas.ts'
+import { RequestError } from '../requests.ts'
 
 const TYPES: Record<number, string> = {
   401: 'authentication_error',

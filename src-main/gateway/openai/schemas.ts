@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { ChatTurn, GenerateRequest } from '../../inference/index.ts'
-import { TiramiError } from '../../kernel/index.ts'
+import { parseBody, RequestError } from '../requests.ts'
 
 export const GENERATED_TOKENS_MAX = 1024
 const DEFAULT_MAX_TOKENS = 256
@@ -61,13 +61,7 @@ function isEmpty(value: unknown): boolean {
 
 /** @throws TiramiError INVALID_REQUEST or UNSUPPORTED_PARAMETER, whose `param` names the field */
 export function parseChatCompletionRequest(body: unknown): ChatCompletionRequest {
-  const parsed = ChatCompletionRequest.safeParse(body)
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]
-    const param = issue?.path.join('.') || null
-    const about = param ? `Invalid value for “${param}”` : 'Invalid request'
-    throw new RequestError('INVALID_REQUEST', `${about}: ${issue?.message ?? 'wrong shape'}.`, param)
-  }
+  const parsed = parseBody(ChatCompletionRequest, body)
   for (const [name, value] of Object.entries(body as Record<string, unknown>)) {
     if (Object.hasOwn(ChatCompletionRequest.shape, name) || WITHOUT_EFFECT.has(name) || value === null)
       continue
@@ -77,17 +71,7 @@ export function parseChatCompletionRequest(body: unknown): ChatCompletionRequest
       throw new RequestError('UNSUPPORTED_PARAMETER', `“${shown}” is not supported by this host.`, shown)
     }
   }
-  return parsed.data
-}
-
-/** A request that the client has to change. */
-export class RequestError extends TiramiError {
-  readonly param: string | null
-
-  constructor(code: string, message: string, param: string | null, httpStatus = 400) {
-    super(code, message, { nextStep: 'See docs/api.md for what is accepted.', httpStatus })
-    this.param = param
-  }
+  return parsed
 }
 
 export function generateRequest(body: ChatCompletionRequest, defaultTemperature: number): GenerateRequest {

@@ -1,9 +1,9 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
-import type { Consumer, HostServices } from '../../host/index.ts'
+import type { HostServices } from '../../host/index.ts'
 import { prefillFlop } from '../../inference/index.ts'
 import { FLOP_PER_TRM } from '../../kernel/index.ts'
-import { RequestError } from '../openai/schemas.ts'
+import { type Authorise, parseBody } from '../requests.ts'
 
 /** Every new node may spend this much before it has earned (spec section 2.1). */
 const FREE_TIER_TRM = 1000n
@@ -15,15 +15,11 @@ const TradesQuery = z.object({ limit: z.coerce.number().int().min(1).max(100).de
 const round6 = (value: number) => Math.round(value * 1e6) / 1e6
 
 /** Ledger reads of the Tirami economy API (spec section 1.4), field names kept. */
-export function registerTirami(
-  app: FastifyInstance,
-  services: HostServices,
-  authenticate: (request: FastifyRequest) => Consumer,
-): void {
-  const { ledger } = services
+export function registerTirami(app: FastifyInstance, services: HostServices, authorise: Authorise): void {
+  const { ledger, economy } = services
 
   app.get('/v1/tirami/balance', async (request) => {
-    const caller = authenticate(request)
+    const { consumer: caller } = authorise(request, 'account.read')
     const balance = ledger.balance(services.nodeId)
     const spent = ledger.balance(caller.publicKeyHex)
     const net = balance.contributedTrm - balance.consumedTrm
@@ -34,7 +30,7 @@ export function registerTirami(
       reserved: Number(balance.reservedTrm),
       net_balance: Number(net),
       effective_balance: Number(net + FREE_TIER_TRM),
-      reputation: DEFAULT_REPUTATION,
+      reputation: economy.reputation.of(services.nodeId),
       caller: {
         node_id: caller.publicKeyHex,
         net_balance: Number(spent.contributedTrm - spent.consumedTrm),
@@ -45,10 +41,9 @@ export function registerTirami(
   })
 
   app.get('/v1/tirami/trades', async (request) => {
-    authenticate(request)
-    const query = TradesQuery.safeParse(request.query)
-    if (!query.success) throw new RequestError('INVALID_REQUEST', '“limit” must be 1 to 100.', 'limit')
-    const trades = await ledger.listTrades({ limit: query.data.limit })
+    authorise(request, 'ledger.read')
+    const { limit } = parseBody(TradesQuery, request.query)
+    const trades = await ledger.listTrades({ limit })
     return {
       count: trades.length,
       trades: trades.map((trade) => ({
@@ -67,7 +62,7 @@ export function registerTirami(
   })
 
   app.get('/v1/tirami/network', async (request) => {
-    authenticate(request)
+    authorise(request, 'ledger.read')
     const totals = ledger.network()
     return {
       total_nodes: totals.nodes,
@@ -80,16 +75,17 @@ export function registerTirami(
   })
 
   app.get('/v1/tirami/pricing', async (request) => {
-    authenticate(request)
+    authorise(request, 'ledger.read')
     const model = services.model()
-    const trmPerToken = model ? Number(prefillFlop(model.served.cost, 1)) / Number(FLOP_PER_TRM) : 0
+    const price = economy.pricing()
+    const flopTrm = model ? Number(prefillFlop(model.served.cost, 1)) / Number(FLOP_PER_TRM) : 0
+    const trmPerToken = flopTrm * price.trmPerToken
     return {
       trm_per_token: round6(trmPerToken),
-      // The market does not move prices yet: an answer costs its FLOP, rounded up to whole TRM.
-      supply_factor: 1,
-      demand_factor: 1,
-      cu_purchasing_power: 1,
-      deflation_factor: 1,
+      supply_factor: round6(price.supplyFactor),
+      demand_factor: round6(price.demandFactor),
+      cu_purchasing_power: round6(price.purchasingPower),
+      deflation_factor: round6(price.deflationFactor),
       total_trades_ever: ledger.tradeCount(),
       estimated_cost_100_tokens: Math.ceil(trmPerToken * 100),
       estimated_cost_1000_tokens: Math.ceil(trmPerToken * 1000),

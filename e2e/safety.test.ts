@@ -1,0 +1,289 @@
+import { join } from 'node:path'
+import OpenAI from 'openai'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { writeTinyGguf } from '../src-main/models/testing/tiny-gguf.ts'
+import { eventually, type HostProcess, startHeadless, temporaryDirectory } from './support/host.ts'
+
+const data = temporaryDirectory()
+const directory = join(data.path, 'host')
+let model: string
+let host: HostProcess
+
+beforeAll(async () => {
+  // A model that never stops by itself, so that the longest answer is what it will be.
+  model = writeTinyGguf(join(data.path, 'endless.gguf'), {
+    script: { bytes: new TextEncoder().encode('abcdefgh '), ending: 'repeat' },
+  })
+  host = await startHeadless(directory, '--model', model)
+  // Without a stake a host may earn only a little from strangers; a newcomer's welcome opens the gate for a while.
+  expect((await post('agent/claim-welcome', {})).status).toBe(200)
+})
+afterAll(async () => {
+  await host?.end('SIGKILL')
+  data.remove()
+})
+
+const post = async (path: string, body: unknown, key = host.apiKey) => {
+  const response = await host.api(`/tirami/${path}`, {
+    method: 'POST',
+    body: JSON.stringify(body),
+    headers: { authorization: `Bearer ${key}` },
+  })
+  return { status: response.status, body: (await response.json()) as Record<string, unknown> }
+}
+const trades = async () =>
+  ((await (await host.api('/tirami/network')).json()) as { total_trades: number }).total_trades
+
+/** Somebody to whom the owner gave a token. */
+class Guest {
+  token = ''
+  tokenHash = ''
+  nodeId = ''
+
+  static async with(scope: string): Promise<Guest> {
+    const guest = new Guest()
+    const { body } = await post('tokens/issue', { scope, label: 'a friend' })
+    guest.token = String(body.token)
+    guest.tokenHash = String(body.token_hash_hex)
+    guest.nodeId = (await guest.safety()).node_id
+    return guest
+  }
+
+  async safety(): Promise<{
+    node_id: string
+    circuit_tripped: boolean
+    lifetime_spend: number
+    held: number
+  }> {
+    const response = await host.api('/tirami/safety', { headers: { authorization: `Bearer ${this.token}` } })
+    return (await response.json()) as Awaited<ReturnType<Guest['safety']>>
+  }
+
+  policy(limits: Record<string, number | null>) {
+    return post('policy', { node_id: this.nodeId, human_approval_threshold: null, ...limits })
+  }
+
+  /** Status and code of a refused streaming request, or `ok`. Refusals must come before the stream begins. */
+  async chat(maxTokens: number, headers: Record<string, string> = {}): Promise<string> {
+    const client = new OpenAI({
+      baseURL: host.ready.api,
+      apiKey: this.token,
+      maxRetries: 0,
+      defaultHeaders: headers,
+    })
+    try {
+      const stream = await client.chat.completions.create({
+        model: host.ready.model,
+        messages: [{ role: 'user', content: 'go' }],
+        max_tokens: maxTokens,
+        stream: true,
+      })
+      for await (const _chunk of stream);
+      return 'ok'
+    } catch (error) {
+      if (!(error instanceof OpenAI.APIError)) throw error
+      return `${error.status} ${error.code}`
+    }
+  }
+}
+
+describe('every rule stops a real request before its first token', () => {
+  let guest: Guest
+  let before: number
+  beforeEach(async () => {
+    guest = await Guest.with('inference')
+    before = await trades()
+  })
+
+  it('kill switch: everything stops, also what is under way, and stays stopped over a restart', async () => {
+    const running = guest.chat(900)
+    await eventually(async () => (await guest.safety()).held > 0)
+    await post('kill', { activate: true, reason: 'smoke' })
+    expect(await running).toMatch(/kill_switch_active|undefined/)
+    expect(await guest.chat(4)).toBe('503 kill_switch_active')
+    expect(await trades()).toBe(before)
+    await host.end('SIGKILL')
+    host = await startHeadless(directory, '--model', model)
+    expect(await guest.chat(4)).toBe('503 kill_switch_active')
+    await post('kill', { activate: false })
+    expect(await guest.chat(4)).toBe('ok')
+    expect(await trades()).toBe(before + 1)
+  })
+
+  it('request limit', async () => {
+    await guest.policy({ max_cu_per_request: 1 })
+    expect(await guest.chat(4)).toBe('ok')
+    expect(await guest.chat(1000)).toBe('403 request_limit_exceeded')
+    expect(await trades()).toBe(before + 1)
+  })
+
+  it('hourly limit, counted over answers that run side by side', async () => {
+    await guest.policy({ max_cu_per_hour: 2 })
+    const results = await Promise.all(Array.from({ length: 5 }, () => guest.chat(4)))
+    expect(results.filter((result) => result === 'ok')).toHaveLength(2)
+    expect(results.filter((result) => result === '429 hourly_limit_exceeded')).toHaveLength(3)
+    expect(await trades()).toBe(before + 2)
+  })
+
+  it('lifetime limit, which a restart does not forget', async () => {
+    await guest.policy({ max_cu_lifetime: 1 })
+    expect(await guest.chat(4)).toBe('ok')
+    expect(await guest.chat(4)).toBe('403 lifetime_cap_reached')
+    await host.end('SIGKILL')
+    host = await startHeadless(directory, '--model', model)
+    expect(await guest.chat(4)).toBe('403 lifetime_cap_reached')
+    expect(await guest.safety()).toMatchObject({ lifetime_spend: 1, held: 0 })
+  })
+
+  it('velocity, then the circuit breaker, until the owner resets it', async () => {
+    await guest.policy({ max_requests_per_minute: 2 })
+    expect(await guest.chat(4)).toBe('ok')
+    expect(await guest.chat(4)).toBe('ok')
+    expect(await guest.chat(4)).toBe('429 velocity_anomaly')
+    expect(await guest.chat(4)).toBe('429 circuit_breaker_tripped')
+    expect((await guest.safety()).circuit_tripped).toBe(true)
+    await guest.policy({})
+    await post('safety/reset', { node_id: guest.nodeId })
+    expect(await guest.chat(4)).toBe('ok')
+    expect(await trades()).toBe(before + 3)
+  })
+
+  it('human approval: asked, answered, spent once; or waited for', async () => {
+    await guest.policy({ human_approval_threshold: 0 })
+    expect(await guest.chat(4)).toBe('409 approval_required')
+    const open = async () =>
+      (
+        (await (await host.api('/tirami/approvals')).json()) as {
+          approvals: { approval_id: string; node_id: string }[]
+        }
+      ).approvals.filter((approval) => approval.node_id === guest.nodeId)
+    const [question] = await open()
+    const id = question?.approval_id ?? ''
+    expect((await post(`approvals/${id}`, { approve: true }, guest.token)).status).toBe(403)
+    expect((await post(`approvals/${id}`, { approve: true })).status).toBe(200)
+    expect(await guest.chat(4, { 'X-Tirami-Approval': id })).toBe('ok')
+    expect(await guest.chat(4, { 'X-Tirami-Approval': id })).toBe('403 approval_not_usable')
+
+    const waiting = guest.chat(8, { 'X-Tirami-Approval': 'wait' })
+    const second = await eventually(async () => (await open())[0])
+    await post(`approvals/${second.approval_id}`, { approve: true })
+    expect(await waiting).toBe('ok')
+
+    const refused = guest.chat(12, { 'X-Tirami-Approval': 'wait' })
+    const third = await eventually(async () => (await open())[0])
+    await post(`approvals/${third.approval_id}`, { approve: false })
+    expect(await refused).toBe('403 approval_denied')
+    expect(await trades()).toBe(before + 2)
+  })
+
+  it('the guest’s credit, whatever the budget says', async () => {
+    await guest.policy({ max_cu_per_request: 1_000_000, max_cu_per_hour: 1_000_000 })
+    const { body } = await post('policy', { node_id: guest.nodeId })
+    expect(body.status).toBe('policy set')
+    const answer = await host.api('/tirami/balance', { headers: { authorization: `Bearer ${guest.token}` } })
+    expect(await answer.json()).toMatchObject({ caller: { node_id: guest.nodeId, credit_limit: 1000 } })
+  })
+})
+
+describe('a key does what its scope says and nothing else', () => {
+  const paths: [method: string, path: string, body?: unknown][] = [
+    ['GET', '/models'],
+    ['GET', '/tirami/balance'],
+    ['GET', '/tirami/trades'],
+    ['GET', '/tirami/network'],
+    ['GET', '/tirami/pricing'],
+    ['GET', '/tirami/tokens'],
+    ['GET', '/tirami/approvals'],
+    ['POST', '/tirami/kill', { activate: false }],
+    ['POST', '/tirami/tokens/issue', { scope: 'readonly' }],
+    ['POST', '/chat/completions', { messages: [{ role: 'user', content: 'go' }], max_tokens: 2 }],
+  ]
+  const allowed: Record<string, string[]> = {
+    readonly: ['/models', '/tirami/balance', '/tirami/trades', '/tirami/network', '/tirami/pricing'],
+    inference: ['/models', '/tirami/balance', '/chat/completions'],
+    economy: [
+      '/models',
+      '/tirami/balance',
+      '/tirami/trades',
+      '/tirami/network',
+      '/tirami/pricing',
+      '/chat/completions',
+    ],
+    admin: paths.map(([, path]) => path),
+  }
+
+  it.each(['readonly', 'inference', 'economy', 'admin'])('%s', async (scope) => {
+    const guest = await Guest.with(scope)
+    for (const [method, path, body] of paths) {
+      const response = await host.api(path, {
+        method,
+        headers: { authorization: `Bearer ${guest.token}` },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      })
+      expect(`${path} ${response.status}`).toBe(`${path} ${allowed[scope]?.includes(path) ? 200 : 403}`)
+    }
+  })
+
+  it('a revoked token opens nothing, a rotated one passes its rights on', async () => {
+    const guest = await Guest.with('inference')
+    const { body } = await post('tokens/rotate', { token_hash_hex: guest.tokenHash })
+    expect(await guest.chat(2)).toBe('401 api_key_invalid')
+    guest.token = String(body.token)
+    expect(await guest.chat(2)).toBe('ok')
+    await post('tokens/revoke', { token_hash_hex: body.token_hash_hex })
+    expect(await guest.chat(2)).toBe('401 api_key_invalid')
+  })
+
+  it('nobody is charged by being named', async () => {
+    const guest = await Guest.with('inference')
+    expect(await guest.chat(2, { 'X-Tirami-Node-Id': host.ready.nodeId })).toBe('403 token_node_mismatch')
+    expect(await guest.chat(2, { 'X-Tirami-Node-Id': guest.nodeId })).toBe('ok')
+  })
+
+  it('one caller’s flood does not slow another', async () => {
+    const [loud, calm] = [await Guest.with('readonly'), await Guest.with('readonly')]
+    const ask = (guest: Guest) =>
+      host
+        .api('/tirami/pricing', { headers: { authorization: `Bearer ${guest.token}` } })
+        .then(({ status }) => status)
+    const flood = await Promise.all(Array.from({ length: 120 }, () => ask(loud)))
+    expect(flood).toContain(429)
+    expect(await ask(calm)).toBe(200)
+  })
+})
+
+describe('the stake gate', () => {
+  it('closes for strangers when a host without stake has earned its 10 TRM, never for the owner', async () => {
+    const first = host
+    host = await startHeadless(join(data.path, 'unstaked'), '--model', model)
+    try {
+      const guest = await Guest.with('inference')
+      const results: string[] = []
+      for (let request = 0; request < 12; request++) results.push(await guest.chat(4))
+      expect(results.slice(0, 10)).toEqual(Array(10).fill('ok'))
+      expect(results.at(-1)).toBe('403 stake_required')
+      const own = await host.client.chat.completions.create({
+        model: host.ready.model,
+        messages: [{ role: 'user', content: 'go' }],
+        max_tokens: 4,
+      })
+      expect(own.usage?.completion_tokens).toBe(4)
+    } finally {
+      await host.end('SIGTERM')
+      host = first
+    }
+  })
+})
+
+describe('metrics', () => {
+  it('are Prometheus text, for keys that may read the ledger', async () => {
+    const url = host.ready.api.replace('/v1', '/metrics')
+    expect((await fetch(url)).status).toBe(401)
+    const text = await (await fetch(url, { headers: { authorization: `Bearer ${host.apiKey}` } })).text()
+    expect(text).toMatch(
+      new RegExp(`^tirami_cu_contributed_total\\{node_id="${host.ready.nodeId}"\\} \\d+$`, 'm'),
+    )
+    expect(text).toMatch(/^# TYPE tirami_trade_count_total gauge$/m)
+    expect(text).toContain(`tirami_trade_count_total ${await trades()}`)
+  })
+})

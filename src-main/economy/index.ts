@@ -1,0 +1,126 @@
+export {
+  type AccessAction,
+  AccessEvent,
+  applyAccessEvent,
+  authorise,
+  decideIssue,
+  decideRevoke,
+  decideRotate,
+  INITIAL_ACCESS,
+  identifyToken,
+  listTokens,
+  NO_RATES,
+  REQUEST_RATE,
+  type TokenRecord,
+  TokenScope,
+  takeRate,
+} from './access.ts'
+export { type CollusionReport, collusionReports, type TradeEdge } from './collusion.ts'
+export { type CreditScore, maxBorrowTrm, offeredRatePerHour } from './credit.ts'
+export { applyEconomy, type EconomyState, encodeEconomyState, INITIAL_ECONOMY } from './economy.ts'
+export { type EconomyEvent, EconomyEventSchema, type EventOf, type StakeDays } from './events.ts'
+export {
+  activeProposals,
+  applyGovernanceEvent,
+  decideClose,
+  decideExecute,
+  decidePropose,
+  decideVote,
+  dueProposals,
+  epochsParticipated,
+  type GovernanceContext,
+  GovernanceEvent,
+  type GovernanceState,
+  GovernanceStateCodec,
+  INITIAL_GOVERNANCE,
+  type Proposal,
+  type ProposalEffect,
+  ProposalKind,
+  type ProposalTerms,
+  proposalBytes,
+  type Tally,
+  tallyOf,
+  voteBytes,
+} from './governance.ts'
+export {
+  activeLoans,
+  borrowerCredit,
+  decideBorrow,
+  decideDefault,
+  decideRepay,
+  overdueLoans,
+} from './lending.ts'
+export { canonicalLoanBytes, type LoanTerms, loanInterestTrm } from './loan.ts'
+export {
+  defaultParameters,
+  MUTABLE_PARAMETERS,
+  type MutableParameterName,
+  type Parameters,
+  withParameter,
+} from './parameters.ts'
+export { decideDeposit, decideWithdrawal, depositValueTrm, type PoolView, poolView } from './pool.ts'
+export {
+  decideMarketUpdate,
+  marketMultiplierMicro,
+  type PricingView,
+  pricingView,
+} from './pricing.ts'
+export { decideReferralProgress, decideSponsor, type Referral, referralsOf } from './referral.ts'
+export {
+  consensusReputation,
+  decideObservation,
+  decideReputationChange,
+  effectiveReputation,
+  localReputation,
+  observationsOf,
+  type SignedObservation,
+} from './reputation.ts'
+export {
+  applySafetyEvent,
+  assertNotKilled,
+  DEFAULT_SPEND_POLICY,
+  decideApprovalAnswer,
+  decideBreakerReset,
+  decideError,
+  decideKillSwitch,
+  decidePolicy,
+  decideRelease,
+  decideSpend,
+  decideSpent,
+  initialSafetyState,
+  liveApprovals,
+  openHolds,
+  ownPolicy,
+  SafetyEvent,
+  type SafetyGauges,
+  type SafetyState,
+  type SpendPolicy,
+  safetyGauges,
+} from './safety.ts'
+export { decideSlashes, hasFault, type Slash, type SlashCandidate, slashEvents } from './slashing.ts'
+export { type Eligibility, requireEligibleProvider } from './stake-gate.ts'
+export {
+  decideExtendStake,
+  decideStake,
+  decideUnstake,
+  lockedStakeTrm,
+  type Stake,
+  stakeMultiplier,
+  stakeOf,
+} from './staking.ts'
+export { tableEntries, tableGet } from './table.ts'
+export { feeActive, halvingEpoch, mintedTrm, supplyFactor, yieldRatePerHour } from './tokenomics.ts'
+export {
+  availableAccount,
+  type Decision,
+  type EconomyContext,
+  type Movement,
+  stakedAccount,
+} from './types.ts'
+export {
+  activeWelcomeLoan,
+  decideWelcome,
+  decideWelcomeSettlement,
+  expiredWelcomeLoans,
+} from './welcome.ts'
+export { decideYield } from './yield.ts'

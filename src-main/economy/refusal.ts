@@ -1,0 +1,6 @@
+import { TiramiError } from '../kernel/index.ts'
+
+/** An expected refusal: stable code, a sentence for a person, the next step. */
+export function refusal(code: string, message: string, nextStep: string, httpStatus = 409): TiramiError {
+  return new TiramiError(code, message, { nextStep, httpStatus })
+}

@@ -1,0 +1,225 @@
+import { z } from 'zod'
+import {
+  bytesFromHex,
+  concatBytes,
+  hexFromBytes,
+  MAX_AMOUNT_TRM,
+  sha256,
+  utf8,
+  verifyStrict,
+} from '../kernel/index.ts'
+import type { EconomyEvent, EventOf, ReputationCause } from './events.ts'
+import { IMMUTABLE_PARAMETERS, type Parameters } from './parameters.ts'
+import { refusal } from './refusal.ts'
+import { Fraction, Hex32, Millis, SignatureHex, Whole } from './schema.ts'
+import { emptyTable, type Table, tableCodec, tableGet, tableSet } from './table.ts'
+import { clamp, type Decision, type EconomyContext, smaller } from './types.ts'
+import { f64be, u64be } from './wire.ts'
+
+/** What one node says about another (spec section 2.8). */
+export interface Observation {
+  observer: string
+  subject: string
+  /** 0 to 1. */
+  reputation: number
+  tradeCount: bigint
+  volumeTrm: bigint
+  timestampMs: number
+}
+
+export interface SignedObservation extends Observation {
+  /** 64 bytes as hex, by the observer over `canonicalObservationBytes`. */
+  signature: string
+}
+
+export interface ReputationState {
+  /** Our own view. Nodes that are missing stand at DEFAULT_REPUTATION. */
+  local: Table<number>
+  /** By subject, oldest first, at most one per observer. */
+  observations: Table<readonly SignedObservation[]>
+}
+
+const ObservationCodec = z.strictObject({
+  observer: Hex32,
+  subject: Hex32,
+  reputation: Fraction,
+  tradeCount: Whole,
+  volumeTrm: Whole,
+  timestampMs: Millis,
+  signature: SignatureHex,
+})
+
+export const ReputationStateCodec = z.strictObject({
+  local: tableCodec(Hex32, Fraction),
+  observations: tableCodec(Hex32, z.array(ObservationCodec).readonly()),
+})
+
+export const INITIAL_REPUTATION: ReputationState = { local: emptyTable(), observations: emptyTable() }
+
+/** @returns a value in 0..1; a delta that is not finite changes nothing (vectors V4.9). */
+export function adjustReputation(value: number, delta: number): number {
+  return Number.isFinite(delta) ? clamp(value + delta, 0, 1) : value
+}
+
+export function localReputation(state: ReputationState, node: string, p: Parameters): number {
+  return tableGet(state.local, node) ?? p.DEFAULT_REPUTATION
+}
+
+/** Oldest first. */
+export function observationsOf(state: ReputationState, subject: string): readonly SignedObservation[] {
+  return tableGet(state.observations, subject) ?? []
+}
+
+/** A dual-signed trade raises the provider, a failed audit lowers it (spec section 2.8). */
+export function decideReputationChange(
+  _state: ReputationState,
+  command: { node: string; cause: ReputationCause },
+  { nowMs, parameters: p }: EconomyContext,
+): Decision<EventOf<'reputation.changed'>> {
+  const { node, cause } = command
+  const delta = cause === 'trade' ? p.REPUTATION_TRADE_DELTA : p.REPUTATION_AUDIT_DELTA
+  return { event: { kind: 'reputation.changed', node, cause, delta, atMs: nowMs }, movements: [] }
+}
+
+/** observer ‖ subject ‖ reputation f64 ‖ trade count u64 ‖ volume u64 ‖ timestamp u64, big-endian: 96 bytes. */
+export function canonicalObservationBytes(observation: Observation): Uint8Array {
+  return concatBytes(
+    bytesFromHex(observation.observer),
+    bytesFromHex(observation.subject),
+    f64be(observation.reputation),
+    u64be(observation.tradeCount),
+    u64be(observation.volumeTrm),
+    u64be(BigInt(observation.timestampMs)),
+  )
+}
+
+/** For gossip: two copies of one observation have the same key (vectors V3.3). */
+export function observationKey(observation: Observation): string {
+  return hexFromBytes(sha256(utf8('rep:'), canonicalObservationBytes(observation)))
+}
+
+/** @returns what is wrong with the fields, or null. Negative zero would not survive the journal's JSON. */
+function fieldProblem(observation: Observation): string | null {
+  const { observer, subject, reputation, tradeCount, volumeTrm, timestampMs } = observation
+  if (!Hex32.safeParse(observer).success || !Hex32.safeParse(subject).success)
+    return 'a party is not a node id'
+  if (observer === subject) return 'a node cannot vouch for itself'
+  if (!(reputation >= 0 && reputation <= 1) || Object.is(reputation, -0))
+    return 'the reputation is not in 0..1'
+  const fits = (value: bigint) => value >= 0n && value <= MAX_AMOUNT_TRM
+  if (!fits(tradeCount) || !fits(volumeTrm)) return 'a count does not fit 64 bits'
+  return Millis.safeParse(timestampMs).success ? null : 'the time is not valid'
+}
+
+/**
+ * Accepts a gossiped observation: one per observer and subject, newest wins.
+ * @throws TiramiError OBSERVATION_INVALID (400) or OBSERVATION_STALE (409)
+ */
+export function decideObservation(
+  state: ReputationState,
+  observation: SignedObservation,
+  { nowMs, parameters: p }: EconomyContext,
+): Decision<EventOf<'reputation.observed'>> {
+  const nextStep = 'Send a newer observation, signed by the observer.'
+  const invalid = (problem: string) =>
+    refusal('OBSERVATION_INVALID', `The observation was refused: ${problem}.`, nextStep, 400)
+  const problem = fieldProblem(observation)
+  if (problem) throw invalid(problem)
+  if (observation.timestampMs > nowMs + p.OBSERVATION_MAX_AHEAD_MS) throw invalid('it is dated in the future')
+  const bytes = canonicalObservationBytes(observation)
+  if (
+    !SignatureHex.safeParse(observation.signature).success ||
+    !verifyStrict(observation.observer, bytes, bytesFromHex(observation.signature))
+  ) {
+    throw invalid('the signature does not match')
+  }
+  const kept = observationsOf(state, observation.subject)
+  const previous = kept.find(({ observer }) => observer === observation.observer)
+  if (previous && previous.timestampMs >= observation.timestampMs) {
+    throw refusal('OBSERVATION_STALE', 'A newer observation of this observer is known.', nextStep)
+  }
+  const { observer, subject, reputation, tradeCount, volumeTrm, timestampMs, signature } = observation
+  return {
+    event: {
+      kind: 'reputation.observed',
+      observer,
+      subject,
+      reputation,
+      tradeCount: tradeCount.toString(),
+      volumeTrm: volumeTrm.toString(),
+      timestampMs,
+      signature,
+      keepMax: p.OBSERVATION_MAX_PER_SUBJECT,
+      atMs: nowMs,
+    },
+    movements: [],
+  }
+}
+
+function applyObserved(state: ReputationState, event: EventOf<'reputation.observed'>): ReputationState {
+  const { observer, subject, reputation, timestampMs, signature } = event
+  const added: SignedObservation = {
+    observer,
+    subject,
+    reputation,
+    tradeCount: BigInt(event.tradeCount),
+    volumeTrm: BigInt(event.volumeTrm),
+    timestampMs,
+    signature,
+  }
+  const others = observationsOf(state, subject).filter((kept) => kept.observer !== observer)
+  const kept = [...others, added]
+    .sort((left, right) => left.timestampMs - right.timestampMs || (left.observer < right.observer ? -1 : 1))
+    .slice(-event.keepMax)
+  return { ...state, observations: tableSet(state.observations, subject, kept) }
+}
+
+function applyDelta(state: ReputationState, node: string, delta: number): ReputationState {
+  // Constitutional, so that replay does not depend on what was voted since.
+  const before = tableGet(state.local, node) ?? IMMUTABLE_PARAMETERS.DEFAULT_REPUTATION
+  return { ...state, local: tableSet(state.local, node, adjustReputation(before, delta)) }
+}
+
+/** A loan default lowers the borrower: the deltas travel in the events. */
+export function applyReputation(state: ReputationState, event: EconomyEvent): ReputationState {
+  switch (event.kind) {
+    case 'reputation.changed':
+      return applyDelta(state, event.node, event.delta)
+    case 'loan.defaulted':
+      return applyDelta(state, event.borrower, event.reputationDelta)
+    case 'reputation.observed':
+      return applyObserved(state, event)
+    default:
+      return state
+  }
+}
+
+/**
+ * Weighted median of our own view and of what others report (spec section 2.8, vectors V4.7). An observer weighs as
+ * many trades as it claims, but no more than `verifiableTrades` shows between it and the subject: claims are free.
+ */
+export function consensusReputation(
+  own: number,
+  observations: readonly Observation[],
+  verifiableTrades: (observer: string, subject: string) => bigint,
+  p: Parameters,
+): number {
+  const votes = observations
+    .map(({ observer, subject, reputation, tradeCount }) => {
+      return { reputation, weight: smaller(tradeCount, verifiableTrades(observer, subject)) }
+    })
+    .filter(({ weight }) => weight >= p.OBSERVATION_MIN_TRADES)
+  votes.push({ reputation: own, weight: p.OWN_VIEW_WEIGHT })
+  votes.sort((left, right) => left.reputation - right.reputation)
+  const half = votes.reduce((total, { weight }) => total + weight, 0n) / 2n
+  let cumulative = 0n
+  for (const { reputation, weight } of votes) {
+    cumulative += weight
+    if (cumulative >= half) return reputation
+  }
+  return own
+}
+
+export function effectiveReputation(consensus: number, collusionPenalty: number): number {
+  return clamp(consensus - collusionPenalty, 0, 1)
+}

@@ -1,0 +1,134 @@
+import type { FastifyInstance } from 'fastify'
+import { z } from 'zod'
+import { parseBody, WholeTrm } from '../requests.ts'
+import { type EconomyRoutes, NodeIdHex } from './economy-http.ts'
+
+const Rate = z.number().min(0).max(1)
+const Hours = z.number().int().min(1).max(8_760)
+
+const LendBody = z.strictObject({
+  amount: WholeTrm,
+  max_term_hours: Hours.default(168),
+  min_interest_rate: Rate.default(0),
+})
+const WithdrawBody = z.strictObject({ amount: WholeTrm })
+/** `lender` is read and has no effect, as in the original: the pool lends. */
+const BorrowBody = z.strictObject({
+  amount: WholeTrm,
+  term_hours: Hours,
+  collateral: WholeTrm,
+  lender: NodeIdHex.optional(),
+})
+const RepayBody = z.strictObject({ loan_id: NodeIdHex })
+
+/** The lending pool and this node's loans (spec sections 1.6, 3.4). */
+export function registerLending(app: FastifyInstance, routes: EconomyRoutes): void {
+  registerPool(app, routes)
+  registerLoans(app, routes)
+}
+
+function registerPool(app: FastifyInstance, { economy, authorise }: EconomyRoutes): void {
+  const { lending } = economy
+
+  app.post('/v1/tirami/lend', async (request) => {
+    authorise(request, 'economy')
+    const body = parseBody(LendBody, request.body)
+    await lending.deposit({
+      amountTrm: body.amount,
+      maxTermHours: body.max_term_hours,
+      minRatePerHour: body.min_interest_rate,
+    })
+    const pool = lending.pool()
+    return {
+      pool_total_trm: Number(pool.totalTrm),
+      pool_available_cu: Number(pool.availableTrm),
+      your_contribution_cu: Number(pool.contributionTrm),
+      accepted_max_term_hours: pool.maxTermHours,
+      accepted_min_interest_rate: pool.minRatePerHour,
+    }
+  })
+
+  app.post('/v1/tirami/withdraw', async (request) => {
+    authorise(request, 'economy')
+    const { amountTrm } = await lending.withdraw(parseBody(WithdrawBody, request.body).amount)
+    return {
+      ok: true,
+      returned: Number(amountTrm),
+      your_contribution_cu: Number(lending.pool().contributionTrm),
+    }
+  })
+
+  app.get('/v1/tirami/pool', async (request) => {
+    authorise(request, 'read')
+    const pool = lending.pool()
+    return {
+      total_trm: Number(pool.totalTrm),
+      lent_cu: Number(pool.lentTrm),
+      available_cu: Number(pool.availableTrm),
+      reserve_ratio: pool.reserveRatio,
+      active_loan_count: pool.activeLoans,
+      avg_interest_rate: pool.averageRatePerHour,
+      your_max_borrow_cu: Number(pool.maxBorrowTrm),
+      your_offered_rate: pool.offeredRatePerHour,
+      your_contribution_cu: Number(pool.contributionTrm),
+    }
+  })
+}
+
+function registerLoans(app: FastifyInstance, { economy, nodeId, authorise }: EconomyRoutes): void {
+  const { lending } = economy
+
+  app.post('/v1/tirami/borrow', async (request) => {
+    authorise(request, 'economy')
+    const body = parseBody(BorrowBody, request.body)
+    const { amount: amountTrm, term_hours: termHours, collateral: collateralTrm } = body
+    const loan = await lending.borrow({ amountTrm, termHours, collateralTrm })
+    return {
+      loan_id: loan.loanId,
+      principal_trm: Number(loan.principalTrm),
+      interest_rate_per_hour: loan.ratePerHour,
+      term_hours: loan.termHours,
+      due_at: loan.dueAtMs,
+      total_due_cu: Number(loan.dueTrm),
+    }
+  })
+
+  app.post('/v1/tirami/repay', async (request) => {
+    authorise(request, 'economy')
+    const loan = await lending.repay(parseBody(RepayBody, request.body).loan_id)
+    return {
+      loan_id: loan.loanId,
+      status: 'Repaid',
+      principal_trm: Number(loan.principalTrm),
+      interest_paid_cu: Number(loan.interestTrm),
+    }
+  })
+
+  app.get('/v1/tirami/credit', async (request) => {
+    authorise(request, 'read')
+    return { node_id: nodeId, ...lending.credit() }
+  })
+
+  app.get('/v1/tirami/loans', async (request) => {
+    authorise(request, 'read')
+    const loans = lending.loans()
+    return {
+      count: loans.length,
+      loans: loans.map(({ loanId, loan }) => {
+        const borrowing = loan.borrower === nodeId
+        return {
+          loan_id: loanId,
+          role: borrowing ? 'borrower' : 'lender',
+          counterparty: borrowing ? loan.lender : loan.borrower,
+          principal_trm: Number(loan.principalTrm),
+          interest_rate_per_hour: loan.ratePerHour,
+          term_hours: loan.termHours,
+          collateral_trm: Number(loan.collateralTrm),
+          status: 'Active',
+          created_at: loan.createdAtMs,
+          due_at: loan.dueAtMs,
+        }
+      }),
+    }
+  })
+}

@@ -1,0 +1,164 @@
+import { z } from 'zod'
+import {
+  applyEconomy,
+  applyGovernanceEvent,
+  availableAccount,
+  consensusReputation,
+  type Decision,
+  defaultParameters,
+  type EconomyContext,
+  type EconomyEvent,
+  EconomyEventSchema,
+  type EconomyState,
+  effectiveReputation,
+  encodeEconomyState,
+  GovernanceEvent,
+  type GovernanceState,
+  GovernanceStateCodec,
+  INITIAL_ECONOMY,
+  INITIAL_GOVERNANCE,
+  localReputation,
+  type Movement,
+  MUTABLE_PARAMETERS,
+  type MutableParameterName,
+  observationsOf,
+  type Parameters,
+  type SafetyState,
+  withParameter,
+} from '../economy/index.ts'
+import type { Clock, KeyPair } from '../kernel/index.ts'
+import type { JournalEvent, Ledger } from '../ledger/index.ts'
+import { TradeBook } from './economy-trades.ts'
+
+export interface EconomyPorts {
+  /** Called only after the journal has been replayed. */
+  ledger(): Ledger
+  /** The owner's kill switch and budgets. */
+  safety(): SafetyState
+  clock: Clock
+  node: KeyPair
+}
+
+const HOUR_MS = 3_600_000
+/** Rooms that keep their own state from the same journal. */
+const FOREIGN_KINDS = /^(safety|access)\./
+const AVAILABLE = availableAccount('')
+const GOVERNED = Object.keys(MUTABLE_PARAMETERS) as MutableParameterName[]
+
+type Understood = { room: 'governance'; event: GovernanceEvent } | { room: 'economy'; event: EconomyEvent }
+
+/** @returns null for what is not for here. @throws ZodError for what nobody knows */
+function understood(event: JournalEvent): Understood | null {
+  if (FOREIGN_KINDS.test(event.kind)) return null
+  if (event.kind.startsWith('governance.')) return { room: 'governance', event: GovernanceEvent.parse(event) }
+  return { room: 'economy', event: EconomyEventSchema.parse(event) }
+}
+
+/** State that follows from the journal, and the few things that every part of the economy does with it. */
+export class EconomyCore {
+  readonly nodeId: string
+  readonly ports: EconomyPorts
+  readonly trades = new TradeBook()
+  state: EconomyState = INITIAL_ECONOMY
+  governance: GovernanceState = INITIAL_GOVERNANCE
+  /** As the votes that were carried out have left them. */
+  parameters: Parameters = defaultParameters()
+  /** Hours since the Unix epoch, not yet settled, in which a market sample found this host able to serve. */
+  readonly #servedHours = new Set<number>()
+
+  constructor(ports: EconomyPorts) {
+    this.ports = ports
+    this.nodeId = ports.node.publicKeyHex
+  }
+
+  /** Folds one record of the journal. @throws ZodError or Error when it makes no sense */
+  fold(events: readonly JournalEvent[]): void {
+    for (const event of events) {
+      const known = understood(event)
+      if (known?.room === 'governance') this.#foldGovernance(known.event)
+      if (known?.room === 'economy') this.#foldEconomy(known.event)
+    }
+  }
+
+  #foldGovernance(event: GovernanceEvent): void {
+    this.governance = applyGovernanceEvent(this.governance, event)
+    if (event.kind !== 'governance.executed' || event.effect.type !== 'parameter') return
+    this.parameters = withParameter(this.parameters, event.effect.name, event.effect.value)
+  }
+
+  #foldEconomy(event: EconomyEvent): void {
+    this.state = applyEconomy(this.state, event)
+    if (event.kind === 'market.updated') this.#servedHours.add(Math.floor(event.atMs / HOUR_MS))
+    if (event.kind !== 'yield.settled' || event.node !== this.nodeId) return
+    const settledHours = event.period * this.parameters.YIELD_PERIOD_HOURS
+    for (const hour of this.#servedHours) if (hour < settledHours) this.#servedHours.delete(hour)
+  }
+
+  servedIn(hour: number): boolean {
+    return this.#servedHours.has(hour)
+  }
+
+  /** Hours served before the period of `nowMs` began and not yet settled. */
+  hoursServed(nowMs: number): number {
+    const periodHours = this.parameters.YIELD_PERIOD_HOURS
+    const startHour = Math.floor(nowMs / (periodHours * HOUR_MS)) * periodHours
+    return [...this.#servedHours].filter((hour) => hour < startHour).length
+  }
+
+  nowMs(): number {
+    return Math.floor(this.ports.clock.nowMs())
+  }
+
+  /**
+   * What the owner paid himself is no money: it stands against the debt of his own keys, so it is taken off before
+   * anything is staked, lent, pledged or repaid.
+   */
+  balanceTrm(account: string): bigint {
+    const balance = this.ports.ledger().accountTrm(account)
+    if (!account.startsWith(AVAILABLE)) return balance
+    return balance - this.trades.ownUseTrm(account.slice(AVAILABLE.length))
+  }
+
+  context(nowMs = this.nowMs()): EconomyContext {
+    return { nowMs, parameters: this.parameters, balanceTrm: (account) => this.balanceTrm(account) }
+  }
+
+  /**
+   * One record: it counts before this returns and is on the disk when the promise resolves. What replay would refuse
+   * is refused now, because a journal that makes no sense stops the next start.
+   */
+  write(events: readonly JournalEvent[], movements: readonly Movement[] = []): Promise<void> {
+    for (const event of events) understood(event)
+    return this.ports.ledger().post(events, movements)
+  }
+
+  async post<Event extends EconomyEvent>({ event, movements }: Decision<Event>): Promise<Event> {
+    await this.write([event], movements)
+    return event
+  }
+
+  /**
+   * Effective reputation (spec section 2.8). The collusion penalty counts where slashing may judge too: with fewer
+   * than four providers every graph looks like a cluster.
+   */
+  reputation(node: string, nowMs = this.nowMs()): number {
+    const { parameters: p, trades } = this
+    const own = localReputation(this.state.reputation, node, p)
+    const observations = observationsOf(this.state.reputation, node)
+    const between = (observer: string, subject: string) => trades.tradesBetween(observer, subject)
+    const consensus = consensusReputation(own, observations, between, p)
+    const { providers, report } = trades.collusion(nowMs, p)
+    const judged = providers.length >= p.SLASH_MIN_PROVIDERS
+    return effectiveReputation(consensus, judged ? report(node).trustPenalty : 0)
+  }
+
+  /** Plain JSON; two hosts that heard the same journal have the same text. */
+  encoded(): unknown {
+    return {
+      economy: encodeEconomyState(this.state),
+      governance: z.encode(GovernanceStateCodec, this.governance),
+      parameters: GOVERNED.map((name) => this.parameters[name]),
+      servedHours: [...this.#servedHours].sort((left, right) => left - right),
+    }
+  }
+}

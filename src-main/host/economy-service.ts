@@ -1,0 +1,192 @@
+import {
+  activeWelcomeLoan,
+  type CollusionReport,
+  decideMarketUpdate,
+  decideObservation,
+  decideReputationChange,
+  type Eligibility,
+  hasFault,
+  localReputation,
+  lockedStakeTrm,
+  marketMultiplierMicro,
+  type Parameters,
+  type PricingView,
+  pricingView,
+  requireEligibleProvider,
+  type SignedObservation,
+  type Slash,
+  slashEvents,
+  tableEntries,
+} from '../economy/index.ts'
+import { TiramiError } from '../kernel/index.ts'
+import type { JournalEvent, ObservedTrade } from '../ledger/index.ts'
+import { EconomyCore, type EconomyPorts } from './economy-core.ts'
+import { createGovernance, type Governance } from './economy-governance.ts'
+import { createLending, type Lending } from './economy-lending.ts'
+import { createStaking, type Staking } from './economy-staking.ts'
+import { createTick, type TickReport } from './economy-tick.ts'
+
+/** What the host measures (spec section 2.2). */
+export interface MarketSampling {
+  /** Providers that could take a job now, this one included. */
+  activeProviders: number
+  /** Jobs that run or wait. */
+  pendingJobs: number
+  /** Jobs that can run at once. */
+  slots: number
+}
+
+export interface Reputation {
+  /** Effective: consensus less the collusion penalty, 0 to 1. */
+  of(node: string): number
+  collusion(node: string): CollusionReport
+  /** Newest first. */
+  slashes(): ({ node: string } & Slash)[]
+  observations(): [subject: string, observations: readonly SignedObservation[]][]
+  /** What another node has signed about a third one. */
+  observe(observation: SignedObservation): Promise<void>
+}
+
+/** The economy's rules over the ledger: everything that prices, admits, rewards or punishes. */
+export interface EconomyService {
+  /** Folds the journal: on replay and live, nothing else changes the economy's state. */
+  observer: {
+    events(events: readonly JournalEvent[], atMs: number): void
+    trade(trade: ObservedTrade): void
+  }
+  /** A trade was booked just now: its provider's reputation rises. Never throws. */
+  rewardTrade(trade: Pick<ObservedTrade, 'provider' | 'ownKey'>): Promise<void>
+  /** The rules' numbers as the votes have left them. */
+  parameters(): Parameters
+  /**
+   * Price of 10⁹ FLOP in millionths of a TRM: base × demand / supply × deflation, never below the floor. Exactly one
+   * million before the first trade. Take it once per job, when the job is reserved: the settlement then stays within
+   * the reservation.
+   */
+  multiplierMicro(): bigint
+  pricing(): PricingView
+  /** To be called on a timer. A host that cannot serve is not in the market and samples nothing. */
+  sampleMarket(sample: MarketSampling): Promise<void>
+  /**
+   * The stake gate (spec section 2.11), from real stakes and what strangers have paid.
+   * @throws TiramiError PREVIOUSLY_SLASHED, STAKE_REQUIRED (403)
+   */
+  requireEligibleProvider(): Eligibility
+  /**
+   * May this host sell to that consumer? An owner may always use his own machine.
+   * @throws TiramiError PREVIOUSLY_SLASHED, STAKE_REQUIRED (403), PROOF_REQUIRED (503)
+   */
+  assertMayProvide(consumer: { ownKey: boolean }): void
+  /** How far below zero a welcome loan lets this node go now, in TRM. */
+  welcomeCreditTrm(node: string): bigint
+  /** Periodic work: loans, referrals, votes, slashing, yield. Writes nothing when nothing is due. */
+  tick(nowMs: number): Promise<TickReport>
+  staking: Staking
+  lending: Lending
+  governance: Governance
+  reputation: Reputation
+  /** The folded state as plain JSON with sorted keys. */
+  encodedState(): unknown
+}
+
+/** Changes of the market factors below this move no price by a millionth. */
+const FACTOR_EPSILON = 1e-9
+const HOUR_MS = 3_600_000
+/** PROOF_POLICY `required` (spec section 2.4). */
+const PROOF_REQUIRED = 3
+
+export function createEconomy(ports: EconomyPorts): EconomyService {
+  const core = new EconomyCore(ports)
+  const provide = () => requireEligibleProvider(providerFacts(core), core.parameters)
+  return {
+    observer: {
+      events: (events) => core.fold(events),
+      trade: (trade) => core.trades.note(trade),
+    },
+    rewardTrade: (trade) => rewardTrade(core, trade),
+    parameters: () => core.parameters,
+    multiplierMicro: () =>
+      marketMultiplierMicro(core.state.market, ports.ledger().tradeCount(), core.parameters),
+    pricing: () => pricingView(core.state.market, ports.ledger().tradeCount(), core.parameters),
+    sampleMarket: (sample) => sampleMarket(core, sample),
+    requireEligibleProvider: provide,
+    assertMayProvide: ({ ownKey }) => {
+      if (ownKey) return
+      provide()
+      if (core.parameters.PROOF_POLICY >= PROOF_REQUIRED) throw proofRequired()
+    },
+    welcomeCreditTrm: (node) => activeWelcomeLoan(core.state.welcome, node, core.nowMs())?.principalTrm ?? 0n,
+    tick: createTick(core),
+    staking: createStaking(core),
+    lending: createLending(core),
+    governance: createGovernance(core),
+    reputation: createReputation(core),
+    encodedState: () => core.encoded(),
+  }
+}
+
+function createReputation(core: EconomyCore): Reputation {
+  return {
+    of: (node) => core.reputation(node),
+    collusion: (node) => core.trades.collusion(core.nowMs(), core.parameters).report(node),
+    slashes: () => slashEvents(core.state.slashing),
+    observations: () => tableEntries(core.state.reputation.observations),
+    observe: async (observation) => {
+      await core.post(decideObservation(core.state.reputation, observation, core.context()))
+    },
+  }
+}
+
+function providerFacts(core: EconomyCore) {
+  const context = core.context()
+  const { staking, slashing, welcome } = core.state
+  return {
+    lockedStakeTrm: lockedStakeTrm(staking, core.nodeId, context),
+    hasFault: hasFault(slashing, core.nodeId),
+    hasActiveWelcomeLoan: activeWelcomeLoan(welcome, core.nodeId, context.nowMs) !== null,
+    contributedTrm: core.trades.earnedTrm(core.nodeId),
+  }
+}
+
+/** The owner's own use proves nothing to others; at 1 a reputation cannot rise. */
+async function rewardTrade(
+  core: EconomyCore,
+  { provider, ownKey }: Pick<ObservedTrade, 'provider' | 'ownKey'>,
+): Promise<void> {
+  if (ownKey || localReputation(core.state.reputation, provider, core.parameters) >= 1) return
+  try {
+    const command = { node: provider, cause: 'trade' } as const
+    await core.post(decideReputationChange(core.state.reputation, command, core.context()))
+  } catch (error) {
+    // The trade is booked and answered whatever becomes of this.
+    process.emitWarning(error instanceof Error ? error : String(error))
+  }
+}
+
+/**
+ * Demand is what waits for a slot: a machine that serves all who ask is not scarce. One record per hour is written
+ * even when the price stands still: it shows that this host could serve, and the yield counts such hours.
+ */
+async function sampleMarket(core: EconomyCore, sample: MarketSampling): Promise<void> {
+  if (sample.activeProviders < 1) return
+  const context = core.context()
+  const { market } = core.state
+  const measured = {
+    activeProviders: sample.activeProviders,
+    pendingJobs: Math.max(0, sample.pendingJobs - sample.slots),
+    knownNodes: core.ports.ledger().network().nodes,
+  }
+  const decision = decideMarketUpdate(market, measured, context)
+  const { supplyFactor, demandFactor } = decision.event
+  const moved =
+    Math.abs(supplyFactor - market.supplyFactor) > FACTOR_EPSILON ||
+    Math.abs(demandFactor - market.demandFactor) > FACTOR_EPSILON
+  if (moved || !core.servedIn(Math.floor(context.nowMs / HOUR_MS))) await core.post(decision)
+}
+
+function proofRequired(): TiramiError {
+  return new TiramiError('PROOF_REQUIRED', 'The network accepts only trades with a proof of their work.', {
+    nextStep: 'Update the host to a version that can make such proofs.',
+    httpStatus: 503,
+  })
+}

@@ -1,0 +1,110 @@
+import { type CollusionReport, collusionReports, type Parameters, type TradeEdge } from '../economy/index.ts'
+import type { ObservedTrade } from '../ledger/index.ts'
+
+interface NodeTrades {
+  earnedTrm: bigint
+  spentTrm: bigint
+  firstMs: number
+}
+
+/** What the last 24 hours say about every node. */
+export interface CollusionWindow {
+  report(subject: string): CollusionReport
+  providers: readonly string[]
+}
+
+/** Enough for more than one trade per second over the window; older evidence leaves first. */
+const RECENT_TRADES_MAX = 100_000
+const DAY_MS = 86_400_000
+/** Reports are made of a whole day: they may be this old. */
+const WINDOW_REUSE_MS = 60_000
+
+/**
+ * What the economy must know about trades and the ledger's totals do not tell: who traded with a stranger. Trades
+ * that the owner paid himself count for nothing here. Every figure is a sum, a minimum or a set, so the order in
+ * which trades are heard does not matter and replay gives the same.
+ */
+export class TradeBook {
+  readonly #nodes = new Map<string, NodeTrades>()
+  readonly #pairs = new Map<string, bigint>()
+  readonly #ownUseTrm = new Map<string, bigint>()
+  #recent: TradeEdge[] = []
+  #window: { trades: number; atMs: number; value: CollusionWindow } | null = null
+  #trades = 0
+
+  note({ provider, consumer, amountTrm, timestampMs, ownKey }: ObservedTrade): void {
+    if (ownKey) {
+      this.#ownUseTrm.set(provider, this.ownUseTrm(provider) + amountTrm)
+      return
+    }
+    this.#trades++
+    const earner = this.#node(provider, timestampMs)
+    earner.earnedTrm += amountTrm
+    this.#node(consumer, timestampMs).spentTrm += amountTrm
+    const pair = pairKey(provider, consumer)
+    this.#pairs.set(pair, (this.#pairs.get(pair) ?? 0n) + 1n)
+    this.#recent.push({ provider, consumer, amountTrm, atMs: timestampMs })
+    if (this.#recent.length > 1.25 * RECENT_TRADES_MAX) this.#recent = this.#recent.slice(-RECENT_TRADES_MAX)
+  }
+
+  /** Paid to the node by strangers, ever. */
+  earnedTrm(node: string): bigint {
+    return this.#nodes.get(node)?.earnedTrm ?? 0n
+  }
+
+  spentTrm(node: string): bigint {
+    return this.#nodes.get(node)?.spentTrm ?? 0n
+  }
+
+  /** Paid to the node by its owner's own keys, ever: a debt of the same household. */
+  ownUseTrm(node: string): bigint {
+    return this.#ownUseTrm.get(node) ?? 0n
+  }
+
+  /** Days since the node's first trade with a stranger. */
+  ageDays(node: string, nowMs: number): number {
+    const firstMs = this.#nodes.get(node)?.firstMs ?? nowMs
+    return Math.max(0, (nowMs - firstMs) / DAY_MS)
+  }
+
+  /** Nodes that have consumed and contributed nothing (spec section 2.12). */
+  unprovenNodes(): number {
+    let count = 0
+    for (const { earnedTrm, spentTrm } of this.#nodes.values()) if (earnedTrm === 0n && spentTrm > 0n) count++
+    return count
+  }
+
+  /** How many trades between the two this ledger holds, either way round. */
+  tradesBetween(one: string, other: string): bigint {
+    return this.#pairs.get(pairKey(one, other)) ?? 0n
+  }
+
+  collusion(nowMs: number, parameters: Parameters): CollusionWindow {
+    const known = this.#window
+    const fresh = known?.trades === this.#trades && Math.abs(nowMs - known.atMs) < WINDOW_REUSE_MS
+    if (known && fresh) return known.value
+    const fromMs = nowMs - parameters.COLLUSION_WINDOW_MS
+    const trades = this.#recent.filter(({ atMs }) => atMs >= fromMs && atMs <= nowMs)
+    const value: CollusionWindow = {
+      report: collusionReports(trades, nowMs, parameters),
+      providers: [...new Set(trades.map(({ provider }) => provider))],
+    }
+    this.#window = { trades: this.#trades, atMs: nowMs, value }
+    return value
+  }
+
+  #node(id: string, atMs: number): NodeTrades {
+    const known = this.#nodes.get(id)
+    if (known) {
+      known.firstMs = Math.min(known.firstMs, atMs)
+      return known
+    }
+    const created: NodeTrades = { earnedTrm: 0n, spentTrm: 0n, firstMs: atMs }
+    this.#nodes.set(id, created)
+    return created
+  }
+}
+
+function pairKey(one: string, other: string): string {
+  return one < other ? `${one}:${other}` : `${other}:${one}`
+}
