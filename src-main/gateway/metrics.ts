@@ -2,9 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { Gauge, Registry } from 'prom-client'
 import type { HostServices } from '../host/index.ts'
 import type { Authorise } from './requests.ts'
-
-/** Version of Tirami's protocol that the field names follow (spec section 0). */
-const PROTOCOL_VERSION = 1
+import { PROTOCOL_VERSION } from './tirami/routes.ts'
 
 interface Sample {
   value: number

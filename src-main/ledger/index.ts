@@ -1,3 +1,4 @@
+export { ANCHOR_NETWORKS, anchorScript } from './anchor.ts'
 export { archiveImport } from './archive.ts'
 export { exactJson } from './exact-json.ts'
 export type { JournalFile, OpenJournalFile } from './journal-file.ts'

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { HostServices } from '../../host/index.ts'
 import { prefillFlop } from '../../inference/index.ts'
 import { FLOP_PER_TRM } from '../../kernel/index.ts'
+import { ANCHOR_NETWORKS, anchorScript } from '../../ledger/index.ts'
 import { type Authorise, parseBody } from '../requests.ts'
 
 /** Every new node may spend this much before it has earned (spec section 2.1). */
@@ -10,7 +11,14 @@ const FREE_TIER_TRM = 1000n
 /** Reputation of a node that nobody has rated yet (spec section 2.8). */
 const DEFAULT_REPUTATION = 0.5
 
+/** Version of Tirami's protocol that paths and field names follow (spec section 0). */
+export const PROTOCOL_VERSION = 1
+
+const AnchorQuery = z.object({ network: z.enum(ANCHOR_NETWORKS).default('testnet') })
 const TradesQuery = z.object({ limit: z.coerce.number().int().min(1).max(100).default(20) })
+
+/** Spec section 2.4; a vote may only raise it. */
+const PROOF_POLICIES = ['disabled', 'optional', 'recommended', 'required']
 
 const round6 = (value: number) => Math.round(value * 1e6) / 1e6
 
@@ -71,6 +79,34 @@ export function registerTirami(app: FastifyInstance, services: HostServices, aut
       total_trades: totals.trades,
       avg_reputation: totals.nodes === 0 ? 0 : DEFAULT_REPUTATION,
       merkle_root: ledger.merkleRootHex(),
+    }
+  })
+
+  app.get('/v1/tirami/anchor', async (request) => {
+    authorise(request, 'ledger.read')
+    const { network } = parseBody(AnchorQuery, request.query)
+    const merkleRootHex = ledger.merkleRootHex()
+    const { payloadHex, scriptHex } = anchorScript(merkleRootHex, network)
+    return {
+      merkle_root_hex: merkleRootHex,
+      script_hex: scriptHex,
+      payload_hex: payloadHex,
+      network,
+      payload_len: payloadHex.length / 2,
+    }
+  })
+
+  app.get('/v1/tirami/protocol', async (request) => {
+    authorise(request, 'ledger.read')
+    return {
+      protocol_version: PROTOCOL_VERSION,
+      min_protocol_version: PROTOCOL_VERSION,
+      // What this host really does; the mesh, proofs of computation and remote dispatch are not there yet.
+      features: ['api:bearer-auth', 'api:scoped-tokens', 'ledger:dual-signed', 'ledger:rfc6962-proofs'],
+      proof_policy: PROOF_POLICIES[economy.governance.proofPolicy()] ?? 'optional',
+      zkml_backend: null,
+      zkml_strength: 'none',
+      transport: null,
     }
   })
 
