@@ -106,6 +106,44 @@ run('the dashboard in Chromium', () => {
     await eventually(() => ask('hello').then(() => true))
   })
 
+  it('asks the owner about a guest’s expensive request, who gets his answer when it is approved', async () => {
+    const post = async (path: string, body: unknown) =>
+      (await (await host.api(`/tirami/${path}`, { method: 'POST', body: JSON.stringify(body) })).json()) as {
+        token: string
+        token_hash_hex: string
+      }
+    const { token } = await post('tokens/issue', { scope: 'inference', label: 'a friend' })
+    const asGuest = { headers: { authorization: `Bearer ${token}`, 'x-tirami-approval': 'wait' } }
+    const safety = (await (await host.api('/tirami/safety', asGuest)).json()) as { node_id: string }
+    await post('policy', { node_id: safety.node_id, human_approval_threshold: 0 })
+    const answer = host.api('/chat/completions', {
+      ...asGuest,
+      method: 'POST',
+      body: JSON.stringify({ messages: [{ role: 'user', content: 'What is TRM?' }] }),
+    })
+    await page.getByRole('button', { name: 'Approve' }).waitFor()
+    await shot('approval')
+    await page.getByRole('button', { name: 'Approve' }).click()
+    expect((await answer).status).toBe(200)
+    await page.getByRole('row').filter({ hasText: 'a friend' }).first().waitFor()
+    await page.getByText('No request waits for your answer').waitFor()
+  })
+
+  it('stops everything with one button, and lets it go on with the same', async () => {
+    await page.getByRole('button', { name: 'Stop everything' }).click()
+    await page
+      .getByText(/kill switch is on/)
+      .first()
+      .waitFor()
+    await expect(ask('hello')).rejects.toMatchObject({ status: 503, code: 'kill_switch_active' })
+    await page.getByRole('button', { name: 'Let it go on' }).click()
+    await page
+      .getByText(/Ready to earn/)
+      .first()
+      .waitFor()
+    await ask('hello')
+  })
+
   it('loads nothing from elsewhere and breaks no rule of its policy', async () => {
     const response = await page.reload()
     expect(response?.headers()['content-security-policy']).toContain("default-src 'none'")

@@ -12,6 +12,7 @@ import type { GenerateRequest } from '../inference/index.ts'
 import { hexFromBytes, type Rng, TiramiError, toPublicError } from '../kernel/index.ts'
 import type { Ledger } from '../ledger/index.ts'
 import type { EventLog } from './events.ts'
+import type { Safety } from './safety.ts'
 import type { ServeEvent } from './serving.ts'
 
 /** What the window, over any transport, may ask of the host. */
@@ -28,6 +29,7 @@ export interface ControlPorts {
   pause(): Promise<void>
   resume(): Promise<void>
   ledger: Ledger
+  safety: Pick<Safety, 'killSwitch' | 'answerApproval'>
   nodeId: string
   events: EventLog
   rng: Rng
@@ -35,6 +37,8 @@ export interface ControlPorts {
   chat(request: GenerateRequest, signal: AbortSignal): AsyncGenerator<ServeEvent, void, void>
 }
 
+/** Whoever has the window is the owner. */
+const OPERATOR = 'owner'
 const DEFAULT_CHAT_MAX_TOKENS = 256
 /** A window that starts chats and never reads them must not pile up work. */
 const OPEN_CHATS_MAX = 8
@@ -51,6 +55,14 @@ export function createControl(ports: ControlPorts): Control {
     },
     'host.resume': async () => {
       await ports.resume()
+      return ports.status()
+    },
+    'safety.kill': async ({ active }) => {
+      await ports.safety.killSwitch({ active, reason: 'stopped in the window', operator: OPERATOR })
+      return ports.status()
+    },
+    'safety.answer': async (answer) => {
+      await ports.safety.answerApproval({ ...answer, operator: OPERATOR })
       return ports.status()
     },
     'earnings.get': ({ range }) => ports.ledger.earnings(ports.nodeId, range),

@@ -182,6 +182,7 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
       stopping,
       runningJobs: engine.jobs().running,
       ledgerWritable: ledger.journal().writable,
+      killSwitch: safety.stoppedBecause(),
       engine: engine.status(),
     }),
     startedAtMs,
@@ -190,10 +191,17 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     model: modelInfo(choice, model, engine.loaded()),
     engine: engine.status(),
     jobs: engine.jobs(),
+    safety: {
+      killSwitch: safety.stoppedBecause(),
+      approvals: safety
+        .approvals()
+        .map((approval) => ({ ...approval, amountTrm: String(approval.amountTrm) })),
+    },
     ledger: ledgerStatus(ledger),
   })
   const announce = coalesced(() => events.emit('status.changed', status()), STATUS_EVENT_INTERVAL_MS)
   engine.onChange(announce)
+  safety.onChange(announce)
   ledger.onTrade((trade) => {
     events.emit('trade.booked', trade)
     void economy.rewardTrade({ provider: trade.provider, ownKey: trade.ownKey })
@@ -222,6 +230,7 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     status,
     ...power,
     ledger,
+    safety,
     nodeId: keys.node.publicKeyHex,
     events,
     rng,

@@ -59,6 +59,10 @@ export interface Safety {
   approvals(): ApprovalView[]
   answerApproval(command: { approvalId: string; approved: boolean; operator: string }): Promise<void>
   state(): SafetyState
+  /** Why everything is stopped; null while the kill switch is off. */
+  stoppedBecause(): string | null
+  /** Fires when what the owner sees changes: kill switch, questions. */
+  onChange(listener: () => void): void
   /** Resolves with the owner's answer, or rejects when `signal` aborts. */
   whenAnswered(approvalId: string, signal: AbortSignal): Promise<boolean>
 }
@@ -73,12 +77,14 @@ const OWN_KEY_POLICY: SpendPolicy = {
 }
 
 const OPERATOR_HOST = 'host'
+const VISIBLE_KINDS = /^safety\.(kill-switch|approval-)/
 
 export function createSafety(ports: { ledger: () => Ledger; clock: Clock; rng: Rng }): Safety {
   const { clock, rng } = ports
   let state = initialSafetyState()
   let killed = new AbortController()
   const answers = new EventTarget()
+  const changes = new EventTarget()
   const now = () => ({ nowMs: Math.floor(clock.nowMs()) })
 
   const observe = (event: JournalEvent): void => {
@@ -89,6 +95,7 @@ export function createSafety(ports: { ledger: () => Ledger; clock: Clock; rng: R
       if (parsed.active) killed.abort()
       else killed = new AbortController()
     }
+    if (VISIBLE_KINDS.test(parsed.kind)) changes.dispatchEvent(new Event('change'))
     if (parsed.kind === 'safety.approval-answered') answers.dispatchEvent(new Event(parsed.approvalId))
   }
   /** The ledger calls `observe` before `post` returns, so two decisions never see the same budget. */
@@ -141,6 +148,8 @@ export function createSafety(ports: { ledger: () => Ledger; clock: Clock; rng: R
           return { approvalId, caller, amountTrm, purpose, requestedAtMs, expiresAtMs }
         }),
     state: () => state,
+    stoppedBecause: () => (state.killSwitch.active ? (state.killSwitch.reason ?? 'no reason given') : null),
+    onChange: (listener) => changes.addEventListener('change', listener),
     answerApproval: (command) => post(decideApprovalAnswer(state, command, now())),
     whenAnswered: (approvalId, signal) =>
       new Promise((resolve, reject) => {

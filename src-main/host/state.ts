@@ -6,6 +6,8 @@ export interface StateFacts {
   stopping: boolean
   runningJobs: number
   ledgerWritable: boolean
+  /** Why everything was stopped; null while the kill switch is off. */
+  killSwitch: string | null
   engine: EngineStatus
 }
 
@@ -14,6 +16,9 @@ export function hostState(facts: StateFacts): Pick<HostStatus, 'state' | 'reason
   const { engine } = facts
   if (facts.stopping)
     return { state: 'draining', reason: 'Shutting down: running answers are being finished.' }
+  if (facts.killSwitch !== null) {
+    return { state: 'engine-down', reason: `Not earning: the kill switch is on (${facts.killSwitch}).` }
+  }
   if (!facts.ledgerWritable) {
     return {
       state: 'engine-down',

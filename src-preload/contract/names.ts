@@ -5,6 +5,8 @@ const names: Record<ProcedureName, true> = {
   'status.get': true,
   'host.pause': true,
   'host.resume': true,
+  'safety.kill': true,
+  'safety.answer': true,
   'earnings.get': true,
   'trades.list': true,
   'trades.prove': true,

@@ -45,6 +45,19 @@ export const EngineStatus = z.object({
 })
 export type EngineStatus = z.infer<typeof EngineStatus>
 
+const ApprovalId = z.string().regex(/^[0-9a-f]{32}$/)
+
+/** A request that costs more than its key may spend unasked, and waits for the owner. */
+export const Approval = z.object({
+  approvalId: ApprovalId,
+  /** Account behind the key. */
+  caller: Hex32,
+  amountTrm: TrmAmount,
+  requestedAtMs: TimestampMs,
+  expiresAtMs: TimestampMs,
+})
+export type Approval = z.infer<typeof Approval>
+
 export const HostStatus = z.object({
   version: z.string(),
   nodeId: Hex32,
@@ -57,6 +70,11 @@ export const HostStatus = z.object({
   model: ModelInfo.nullable(),
   engine: EngineStatus,
   jobs: z.object({ running: Count, queued: Count }),
+  safety: z.object({
+    /** Why everything was stopped; null while the kill switch is off. */
+    killSwitch: z.string().nullable(),
+    approvals: z.array(Approval),
+  }),
   ledger: z.object({
     trades: Count,
     journalRecords: Count,
@@ -138,6 +156,12 @@ export const procedures = {
   'status.get': { input: None, output: HostStatus },
   'host.pause': { input: None, output: HostStatus },
   'host.resume': { input: None, output: HostStatus },
+  /** Stops all spending at once, running answers included; or lets it go on. */
+  'safety.kill': { input: z.strictObject({ active: z.boolean() }), output: HostStatus },
+  'safety.answer': {
+    input: z.strictObject({ approvalId: ApprovalId, approved: z.boolean() }),
+    output: HostStatus,
+  },
   'earnings.get': { input: z.strictObject({ range: EarningsRange }), output: Earnings },
   'trades.list': {
     input: z.strictObject({ limit: z.number().int().min(1).max(200), beforeIndex: Count.optional() }),

@@ -1,4 +1,4 @@
-import { Cpu, Gauge, ListChecks, MessageSquareText, Plug, TrendingUp } from 'lucide-react'
+import { Cpu, Gauge, ListChecks, MessageSquareText, Plug, ShieldCheck, TrendingUp } from 'lucide-react'
 import type { ReactNode } from 'react'
 import type { StoreApi } from 'zustand'
 import { useConnection, useStatus } from '../stores/context.tsx'
@@ -14,6 +14,7 @@ const sections = [
   { id: 'earnings', name: 'Earnings', icon: TrendingUp },
   { id: 'ask', name: 'Ask the model', icon: MessageSquareText },
   { id: 'trades', name: 'Trades', icon: ListChecks },
+  { id: 'safety', name: 'Safety', icon: ShieldCheck },
   { id: 'machine', name: 'Model and machine', icon: Cpu },
   { id: 'connect', name: 'Connect', icon: Plug },
 ]

@@ -9,6 +9,11 @@ export interface StatusState {
   switching: 'pausing' | 'resuming' | null
   switchError: PublicErrorData | null
   load(): Promise<void>
+  /** The kill switch or an answer that is under way. */
+  deciding: boolean
+  decideError: PublicErrorData | null
+  setKillSwitch(active: boolean): Promise<void>
+  answerApproval(approvalId: string, approved: boolean): Promise<void>
   pause(): Promise<void>
   resume(): Promise<void>
   onStatusChanged(status: HostStatus): void
@@ -42,7 +47,25 @@ export const createStatusStore = (client: HostClient) =>
       }
     }
 
+    async function decide(call: () => Promise<HostStatus>): Promise<void> {
+      set({ deciding: true, decideError: null })
+      const changesBefore = changes
+      try {
+        const status = await call()
+        if (changes === changesBefore) set({ status })
+      } catch (error) {
+        set({ decideError: toPublicError(error) })
+      } finally {
+        set({ deciding: false })
+      }
+    }
+
     return {
+      deciding: false,
+      decideError: null,
+      setKillSwitch: (active) => decide(() => client.call('safety.kill', { active })),
+      answerApproval: (approvalId, approved) =>
+        decide(() => client.call('safety.answer', { approvalId, approved })),
       status: null,
       loadError: null,
       switching: null,

@@ -148,6 +148,13 @@ export class FakeHost {
         state: 'serving',
         reason: 'The engine is ready and answers requests.',
       }),
+    'safety.kill': ({ active }) =>
+      this.#setStatus({
+        ...this.#status,
+        safety: { ...this.#status.safety, killSwitch: active ? 'stopped in the window' : null },
+      }),
+    'safety.answer': () =>
+      this.#setStatus({ ...this.#status, safety: { ...this.#status.safety, approvals: [] } }),
     'earnings.get': ({ range }) => sampleEarnings(range, this.#trades),
     'trades.list': ({ limit, beforeIndex }) => ({
       trades: this.#trades.slice(0, beforeIndex).slice(-limit).reverse(),

@@ -36,6 +36,7 @@ export function sampleStatus(change: Partial<HostStatus> = {}): HostStatus {
       error: null,
     },
     jobs: { running: 0, queued: 0 },
+    safety: { killSwitch: null, approvals: [] },
     ledger: {
       trades: 0,
       journalRecords: 3,

@@ -22,6 +22,7 @@ export function exampleStatus(change: Partial<HostStatus> = {}): HostStatus {
       error: null,
     },
     jobs: { running: 0, queued: 0 },
+    safety: { killSwitch: null, approvals: [] },
     ledger: {
       trades: 0,
       journalRecords: 1,

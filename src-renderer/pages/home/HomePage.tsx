@@ -4,6 +4,7 @@ import { EarningsPanel } from './EarningsPanel.tsx'
 import { Hero } from './Hero.tsx'
 import { LedgerFooter } from './LedgerFooter.tsx'
 import { MachinePanel } from './MachinePanel.tsx'
+import { SafetyPanel } from './SafetyPanel.tsx'
 import { TradesPanel } from './TradesPanel.tsx'
 import './home.css'
 
@@ -14,6 +15,7 @@ export function HomePage() {
       <EarningsPanel />
       <ChatPanel />
       <TradesPanel />
+      <SafetyPanel />
       <MachinePanel />
       <ConnectPanel />
       <LedgerFooter />

@@ -1,0 +1,88 @@
+import { CircleCheck, OctagonX } from 'lucide-react'
+import type { Approval } from '../../../src-preload/contract/index.ts'
+import { formatRelative, formatTrm, shortHex } from '../../format/index.ts'
+import { useStatus } from '../../stores/context.tsx'
+import { Button, Card, ErrorState, useNow } from '../../widgets/index.ts'
+import { Pending } from './Pending.tsx'
+
+/** The kill switch, and the questions that guests' expensive requests put to the owner. */
+export function SafetyPanel() {
+  const { status, loadError, load, deciding, decideError, setKillSwitch, answerApproval } = useStatus(
+    (state) => state,
+  )
+  const now = useNow(10_000)
+  const stopped = status?.safety.killSwitch ?? null
+  return (
+    <Card id="safety" title="Safety">
+      {status === null ? (
+        <Pending what="safety" error={loadError} onRetry={() => void load()} />
+      ) : (
+        <div className="safety">
+          {decideError === null ? null : <ErrorState error={decideError} />}
+          <div className="safety__switch">
+            <p aria-live="polite">
+              {stopped === null ? (
+                <>
+                  <CircleCheck size={16} aria-hidden="true" /> Nothing is stopped.
+                </>
+              ) : (
+                <>
+                  <OctagonX size={16} aria-hidden="true" /> Everything is stopped: {stopped}.
+                </>
+              )}
+            </p>
+            <Button
+              look={stopped === null ? 'quiet' : 'accent'}
+              disabled={deciding}
+              busy={deciding}
+              onClick={() => void setKillSwitch(stopped === null)}
+            >
+              {stopped === null ? 'Stop everything' : 'Let it go on'}
+            </Button>
+          </div>
+          {status.safety.approvals.length === 0 ? (
+            <p className="safety__none">No request waits for your answer.</p>
+          ) : (
+            <ul className="safety__questions">
+              {status.safety.approvals.map((approval) => (
+                <Question
+                  key={approval.approvalId}
+                  approval={approval}
+                  now={now}
+                  disabled={deciding}
+                  answer={(approved) => void answerApproval(approval.approvalId, approved)}
+                />
+              ))}
+            </ul>
+          )}
+        </div>
+      )}
+    </Card>
+  )
+}
+
+interface QuestionProps {
+  approval: Approval
+  now: number
+  disabled: boolean
+  answer(approved: boolean): void
+}
+
+function Question({ approval, now, disabled, answer }: QuestionProps) {
+  return (
+    <li className="safety__question figures">
+      <span>
+        <strong>{formatTrm(approval.amountTrm)}</strong> for a request of{' '}
+        <code>{shortHex(approval.caller)}</code>, {formatRelative(approval.requestedAtMs, now)}
+      </span>
+      <span className="safety__answers">
+        <Button look="accent" disabled={disabled} onClick={() => answer(true)}>
+          Approve
+        </Button>
+        <Button disabled={disabled} onClick={() => answer(false)}>
+          Refuse
+        </Button>
+      </span>
+    </li>
+  )
+}
