@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
 import { extname, join, normalize } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import react from '@vitejs/plugin-react'
@@ -294,7 +295,7 @@ export async function buildWindow(outDir: string): Promise<string> {
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const host = new FakeHost(await buildWindow('/tmp/tirami-window'))
+  const host = new FakeHost(await buildWindow(join(tmpdir(), 'tirami-window')))
   host.enter('earning')
   const port = await host.listen(Number(process.argv[2] ?? 0))
   console.log(`http://127.0.0.1:${port}/?state=earning   (states: ${fakeStates.join(', ')})`)
