@@ -12,8 +12,6 @@ import { registerTirami } from './tirami/routes.ts'
 import { registerSafety } from './tirami/safety.ts'
 import { registerTokens } from './tirami/tokens.ts'
 
-const ECONOMY_ACTIONS = { read: 'ledger.read', economy: 'economy.write', admin: 'host.write' } as const
-
 /** Longest request body. A full 4096-token conversation is about 16 KiB. */
 const BODY_BYTES_MAX = 256 * 1024
 
@@ -51,7 +49,7 @@ export function openApi(services: HostServices, port: number): Promise<Edge> {
       registerEconomy(app, {
         economy: services.economy,
         nodeId: services.nodeId,
-        authorise: (request, action) => authorise(request, ECONOMY_ACTIONS[action]),
+        authorise,
       })
     },
   })

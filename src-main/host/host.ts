@@ -206,12 +206,6 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     events.emit('trade.booked', trade)
     void economy.rewardTrade({ provider: trade.provider, ownKey: trade.ownKey })
   })
-  const market = runMarket(economy, clock, () => {
-    const { running, queued } = engine.jobs()
-    const able = engine.status().state === 'ready' && !settings.paused() && !stopping
-    return { activeProviders: able ? 1 : 0, pendingJobs: running + queued, slots: SLOTS }
-  })
-
   const ports: ServingPorts = {
     engine,
     ledger,
@@ -253,6 +247,11 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
   }
   const api = await options.openApi(services)
   apiBaseUrl = `${api.url}/v1`
+  const market = runMarket(economy, clock, () => {
+    const { running, queued } = engine.jobs()
+    const able = engine.status().state === 'ready' && !settings.paused() && !stopping
+    return { activeProviders: able ? 1 : 0, pendingJobs: running + queued, slots: SLOTS }
+  })
   const serving = settings.paused() ? Promise.resolve() : engine.start()
   // Whoever wants to know asks whenServing(); until then a failure is a state, not a crash.
   serving.catch(() => announce())

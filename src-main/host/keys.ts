@@ -35,7 +35,7 @@ export interface HostKeys {
 /** The owner's own keys may spend this much before the owner has to raise it (spec section 4: lifetime cap). */
 const OWN_KEY_CREDIT_LIMIT_TRM = 1_000_000n
 /** What a stranger may spend before he has earned (spec section 2.1). */
-const GUEST_CREDIT_LIMIT_TRM = 1_000n
+export const FREE_TIER_TRM = 1_000n
 
 /**
  * Opens, or on the first start creates, the host's secrets: every file 0600, written atomically.
@@ -64,7 +64,7 @@ export function openKeys(dataDirectory: string, rng: Rng): HostKeys {
       ...keyPairFromSeed(createHmac('sha256', nodeSeed).update(`token consumer ${tokenHash}`).digest()),
       label: label || `Token ${tokenHash.slice(0, 8)}`,
       ownKey: false,
-      creditLimitTrm: GUEST_CREDIT_LIMIT_TRM,
+      creditLimitTrm: FREE_TIER_TRM,
     }),
   }
 }

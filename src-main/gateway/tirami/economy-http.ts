@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
+import type { AccessAction } from '../../economy/index.ts'
 import type { EconomyService } from '../../host/index.ts'
 
 /** What the routes of the economy are given. */
@@ -11,10 +12,7 @@ export interface EconomyRoutes {
    * @returns the account behind the key
    * @throws TiramiError 401 or 403 when the caller may not do this
    */
-  authorise(
-    request: FastifyRequest,
-    action: 'read' | 'economy' | 'admin',
-  ): { consumer: { publicKeyHex: string } }
+  authorise(request: FastifyRequest, action: AccessAction): { consumer: { publicKeyHex: string } }
 }
 
 export const NodeIdHex = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 lower-case hex digits')

@@ -11,9 +11,9 @@ import { registerEconomy } from './economy.ts'
 const ME = NODE.publicKeyHex
 const HEX64 = expect.stringMatching(/^[0-9a-f]{64}$/)
 const RIGHTS: Record<string, string[]> = {
-  owner: ['read', 'economy', 'admin'],
-  agent: ['read', 'economy'],
-  reader: ['read'],
+  owner: ['ledger.read', 'economy.write', 'host.write'],
+  agent: ['ledger.read', 'economy.write'],
+  reader: ['ledger.read'],
   chat: [],
 }
 

@@ -52,7 +52,7 @@ export function registerGovernance(app: FastifyInstance, routes: EconomyRoutes):
   const { governance } = economy
 
   app.get('/v1/tirami/governance/proposals', async (request) => {
-    authorise(request, 'read')
+    authorise(request, 'ledger.read')
     return {
       proposals: governance.proposals().map(([id, proposal]) => ({
         id,
@@ -68,7 +68,7 @@ export function registerGovernance(app: FastifyInstance, routes: EconomyRoutes):
   })
 
   app.get('/v1/tirami/governance/tally/:id', async (request) => {
-    authorise(request, 'read')
+    authorise(request, 'ledger.read')
     const { id } = parseBody(IdPath, request.params)
     const tally = governance.tally(id)
     return {
@@ -83,7 +83,7 @@ export function registerGovernance(app: FastifyInstance, routes: EconomyRoutes):
   })
 
   app.post('/v1/tirami/governance/execute/:id', async (request) => {
-    authorise(request, 'economy')
+    authorise(request, 'economy.write')
     parseBody(NoBody, request.body)
     const { id } = parseBody(IdPath, request.params)
     const { effect, previousProofPolicy, proofPolicy } = await governance.execute(id)
@@ -96,7 +96,7 @@ export function registerGovernance(app: FastifyInstance, routes: EconomyRoutes):
   })
 
   app.get('/v1/tirami/governance/proof-policy', async (request) => {
-    authorise(request, 'read')
+    authorise(request, 'ledger.read')
     const level = governance.proofPolicy()
     return { policy: PROOF_POLICIES[level], as_u8: level, ratchet: true }
   })
@@ -110,7 +110,7 @@ function registerVoting(app: FastifyInstance, routes: EconomyRoutes): void {
   const { governance } = routes.economy
 
   app.post('/v1/tirami/governance/propose', async (request) => {
-    routes.authorise(request, 'economy')
+    routes.authorise(request, 'economy.write')
     const body = parseBody(ProposeBody, request.body)
     const { proposer, deadline_ms: deadlineMs, sequence, created_at_ms, signature } = body
     const kind = kindOf(body)
@@ -125,7 +125,7 @@ function registerVoting(app: FastifyInstance, routes: EconomyRoutes): void {
   })
 
   app.post('/v1/tirami/governance/vote', async (request) => {
-    routes.authorise(request, 'economy')
+    routes.authorise(request, 'economy.write')
     const { voter, proposal_id: proposalId, approve, signature } = parseBody(VoteBody, request.body)
     if (signature === undefined) {
       requireOwner(routes, request, voter, 'voter')
@@ -142,7 +142,7 @@ function requireOwner(routes: EconomyRoutes, request: FastifyRequest, node: stri
   if (node !== routes.nodeId) {
     throw new RequestError('SIGNATURE_REQUIRED', 'Another node must sign this itself.', param)
   }
-  routes.authorise(request, 'admin')
+  routes.authorise(request, 'host.write')
 }
 
 function kindOf(body: z.infer<typeof ProposeBody>): ProposalKind {

@@ -31,7 +31,7 @@ function registerPool(app: FastifyInstance, { economy, authorise }: EconomyRoute
   const { lending } = economy
 
   app.post('/v1/tirami/lend', async (request) => {
-    authorise(request, 'economy')
+    authorise(request, 'economy.write')
     const body = parseBody(LendBody, request.body)
     await lending.deposit({
       amountTrm: body.amount,
@@ -49,7 +49,7 @@ function registerPool(app: FastifyInstance, { economy, authorise }: EconomyRoute
   })
 
   app.post('/v1/tirami/withdraw', async (request) => {
-    authorise(request, 'economy')
+    authorise(request, 'economy.write')
     const { amountTrm } = await lending.withdraw(parseBody(WithdrawBody, request.body).amount)
     return {
       ok: true,
@@ -59,7 +59,7 @@ function registerPool(app: FastifyInstance, { economy, authorise }: EconomyRoute
   })
 
   app.get('/v1/tirami/pool', async (request) => {
-    authorise(request, 'read')
+    authorise(request, 'ledger.read')
     const pool = lending.pool()
     return {
       total_trm: Number(pool.totalTrm),
@@ -79,7 +79,7 @@ function registerLoans(app: FastifyInstance, { economy, nodeId, authorise }: Eco
   const { lending } = economy
 
   app.post('/v1/tirami/borrow', async (request) => {
-    authorise(request, 'economy')
+    authorise(request, 'economy.write')
     const body = parseBody(BorrowBody, request.body)
     const { amount: amountTrm, term_hours: termHours, collateral: collateralTrm } = body
     const loan = await lending.borrow({ amountTrm, termHours, collateralTrm })
@@ -94,7 +94,7 @@ function registerLoans(app: FastifyInstance, { economy, nodeId, authorise }: Eco
   })
 
   app.post('/v1/tirami/repay', async (request) => {
-    authorise(request, 'economy')
+    authorise(request, 'economy.write')
     const loan = await lending.repay(parseBody(RepayBody, request.body).loan_id)
     return {
       loan_id: loan.loanId,
@@ -105,12 +105,12 @@ function registerLoans(app: FastifyInstance, { economy, nodeId, authorise }: Eco
   })
 
   app.get('/v1/tirami/credit', async (request) => {
-    authorise(request, 'read')
+    authorise(request, 'ledger.read')
     return { node_id: nodeId, ...lending.credit() }
   })
 
   app.get('/v1/tirami/loans', async (request) => {
-    authorise(request, 'read')
+    authorise(request, 'ledger.read')
     const loans = lending.loans()
     return {
       count: loans.length,

@@ -10,7 +10,7 @@ export function registerReputation(app: FastifyInstance, { economy, authorise }:
   const { reputation } = economy
 
   app.get('/v1/tirami/collusion/:hex', async (request) => {
-    authorise(request, 'read')
+    authorise(request, 'ledger.read')
     const report = reputation.collusion(parseBody(HexPath, request.params).hex)
     return {
       subject: report.subject,
@@ -26,7 +26,7 @@ export function registerReputation(app: FastifyInstance, { economy, authorise }:
   })
 
   app.get('/v1/tirami/slash-events', async (request) => {
-    authorise(request, 'read')
+    authorise(request, 'ledger.read')
     const slashes = reputation.slashes()
     return {
       total: slashes.length,
@@ -42,7 +42,7 @@ export function registerReputation(app: FastifyInstance, { economy, authorise }:
   })
 
   app.get('/v1/tirami/reputation-gossip-status', async (request) => {
-    authorise(request, 'read')
+    authorise(request, 'ledger.read')
     const subjects = reputation.observations()
     return {
       subjects: Object.fromEntries(

@@ -1,15 +1,10 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
-import type { HostServices } from '../../host/index.ts'
+import { FREE_TIER_TRM, type HostServices } from '../../host/index.ts'
 import { prefillFlop } from '../../inference/index.ts'
 import { FLOP_PER_TRM } from '../../kernel/index.ts'
 import { ANCHOR_NETWORKS, anchorScript } from '../../ledger/index.ts'
 import { type Authorise, parseBody } from '../requests.ts'
-
-/** Every new node may spend this much before it has earned (spec section 2.1). */
-const FREE_TIER_TRM = 1000n
-/** Reputation of a node that nobody has rated yet (spec section 2.8). */
-const DEFAULT_REPUTATION = 0.5
 
 /** Version of Tirami's protocol that paths and field names follow (spec section 0). */
 export const PROTOCOL_VERSION = 1
@@ -77,7 +72,7 @@ export function registerTirami(app: FastifyInstance, services: HostServices, aut
       total_contributed_cu: Number(totals.contributedTrm),
       total_consumed_cu: Number(totals.consumedTrm),
       total_trades: totals.trades,
-      avg_reputation: totals.nodes === 0 ? 0 : DEFAULT_REPUTATION,
+      avg_reputation: totals.nodes === 0 ? 0 : economy.parameters().DEFAULT_REPUTATION,
       merkle_root: ledger.merkleRootHex(),
     }
   })

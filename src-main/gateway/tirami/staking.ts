@@ -18,7 +18,7 @@ export function registerStaking(app: FastifyInstance, routes: EconomyRoutes): vo
   const { staking } = economy
 
   app.get('/v1/tirami/su/supply', async (request) => {
-    authorise(request, 'read')
+    authorise(request, 'ledger.read')
     const supply = staking.supply()
     return {
       total_supply: Number(supply.capTrm),
@@ -31,7 +31,7 @@ export function registerStaking(app: FastifyInstance, routes: EconomyRoutes): vo
   })
 
   app.get('/v1/tirami/su/stake', async (request) => {
-    authorise(request, 'read')
+    authorise(request, 'ledger.read')
     const { stake, stakedTrm, locked, multiplier } = staking.view(nodeId)
     const staked = Number(stakedTrm)
     if (!stake) return { staked }
@@ -39,21 +39,21 @@ export function registerStaking(app: FastifyInstance, routes: EconomyRoutes): vo
   })
 
   app.post('/v1/tirami/su/stake', async (request) => {
-    authorise(request, 'economy')
+    authorise(request, 'economy.write')
     const { amount, duration } = parseBody(StakeBody, request.body)
     const event = await staking.stake({ node: nodeId, amountTrm: amount, days: duration })
     return { ok: true, multiplier: event.multiplier, unlocks_at_ms: event.unlocksAtMs }
   })
 
   app.post('/v1/tirami/su/extend', async (request) => {
-    authorise(request, 'economy')
+    authorise(request, 'economy.write')
     const { amount, duration } = parseBody(StakeBody, request.body)
     const event = await staking.extend({ node: nodeId, addTrm: amount, days: duration })
     return { ok: true, multiplier: event.multiplier, unlocks_at_ms: event.unlocksAtMs }
   })
 
   app.post('/v1/tirami/su/unstake', async (request) => {
-    authorise(request, 'economy')
+    authorise(request, 'economy.write')
     parseBody(NoBody, request.body)
     const event = await staking.unstake(nodeId)
     return { ok: true, returned: Number(event.amountTrm) }
@@ -62,10 +62,10 @@ export function registerStaking(app: FastifyInstance, routes: EconomyRoutes): vo
   registerReferrals(app, routes)
 
   app.post('/v1/tirami/agent/claim-welcome', async (request) => {
-    const { consumer } = authorise(request, 'economy')
+    const { consumer } = authorise(request, 'economy.write')
     const node = claimant(request) ?? nodeId
     // Anyone can set a header: for a third node only the owner speaks.
-    if (node !== nodeId && node !== consumer.publicKeyHex) authorise(request, 'admin')
+    if (node !== nodeId && node !== consumer.publicKeyHex) authorise(request, 'host.write')
     parseBody(ClaimBody, request.body)
     const loan = await staking.claimWelcome(node, networkOf(request.ip))
     return {
@@ -81,13 +81,13 @@ function registerReferrals(app: FastifyInstance, { economy, authorise }: Economy
   const { staking } = economy
 
   app.post('/v1/tirami/su/refer', async (request) => {
-    authorise(request, 'economy')
+    authorise(request, 'economy.write')
     await staking.refer(parseBody(ReferBody, request.body).referred_hex)
     return { ok: true, referral_count: staking.referrals().length }
   })
 
   app.get('/v1/tirami/su/referrals', async (request) => {
-    authorise(request, 'read')
+    authorise(request, 'ledger.read')
     const referrals = staking.referrals()
     const earnedTrm = referrals.reduce((sum, { referral }) => sum + (referral.bonusTrm ?? 0n), 0n)
     return {

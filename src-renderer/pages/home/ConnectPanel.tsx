@@ -1,7 +1,7 @@
 import { useState } from 'react'
 import type { HostStatus } from '../../../src-preload/contract/index.ts'
 import { useStatus } from '../../stores/context.tsx'
-import { Card, CopyButton, Segmented } from '../../widgets/index.ts'
+import { Card, CopyButton, CopyField, Segmented } from '../../widgets/index.ts'
 import { Pending } from './Pending.tsx'
 import { type Language, snippet } from './snippet.ts'
 
@@ -32,8 +32,8 @@ function Connect({ status }: { status: HostStatus }) {
   return (
     <>
       <dl className="ids">
-        <Address name="Base URL" what="base URL" value={status.apiBaseUrl} />
-        <Address name="API key file" what="path of the key file" value={status.apiKeyFile} />
+        <CopyField name="Base URL" what="base URL" value={status.apiBaseUrl} />
+        <CopyField name="API key file" what="path of the key file" value={status.apiKeyFile} />
       </dl>
       <div className="snippet">
         <div className="snippet__bar">
@@ -45,17 +45,5 @@ function Connect({ status }: { status: HostStatus }) {
         </pre>
       </div>
     </>
-  )
-}
-
-function Address({ name, what, value }: { name: string; what: string; value: string }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>
-        <code>{value}</code>
-        <CopyButton what={what} text={value} />
-      </dd>
-    </div>
   )
 }

@@ -10,7 +10,7 @@ import {
   shortHex,
 } from '../../format/index.ts'
 import { useTrades } from '../../stores/context.tsx'
-import { Badge, Button, CopyButton, ErrorState, Stat } from '../../widgets/index.ts'
+import { Badge, Button, CopyField, ErrorState, Stat } from '../../widgets/index.ts'
 
 export function TradeDialog({ trade, onClose }: { trade: Trade; onClose: () => void }) {
   const dialog = useRef<HTMLDialogElement>(null)
@@ -46,26 +46,14 @@ export function TradeDialog({ trade, onClose }: { trade: Trade; onClose: () => v
       </dl>
       <Signatures trade={trade} />
       <dl className="ids">
-        <Id name="Trade (Merkle leaf)" what="trade id" value={trade.tradeId} />
-        <Id name="Provider key (this host)" what="provider key" value={trade.provider} />
-        <Id name="Consumer key" what="consumer key" value={trade.consumer} />
-        <Id name="Model" what="model id" value={trade.modelId} />
-        <Id name="Exact FLOP" what="FLOP" value={trade.flop} />
-        <Id name="Position in the log" what="position" value={trade.index.toString()} />
+        <CopyField name="Trade (Merkle leaf)" what="trade id" value={trade.tradeId} />
+        <CopyField name="Provider key (this host)" what="provider key" value={trade.provider} />
+        <CopyField name="Consumer key" what="consumer key" value={trade.consumer} />
+        <CopyField name="Model" what="model id" value={trade.modelId} />
+        <CopyField name="Exact FLOP" what="FLOP" value={trade.flop} />
+        <CopyField name="Position in the log" what="position" value={trade.index.toString()} />
       </dl>
     </dialog>
-  )
-}
-
-function Id({ name, what, value }: { name: string; what: string; value: string }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>
-        <code>{value}</code>
-        <CopyButton what={what} text={value} />
-      </dd>
-    </div>
   )
 }
 
@@ -96,9 +84,9 @@ function Verdict({ proof }: { proof: TradeProof }) {
         <Party valid={proof.consumerValid}>Consumer signature</Party>
       </ul>
       <dl className="ids">
-        <Id name="Signed bytes" what="signed bytes" value={proof.signedBytesHex} />
-        <Id name="Provider signature" what="provider signature" value={proof.providerSignatureHex} />
-        <Id name="Consumer signature" what="consumer signature" value={proof.consumerSignatureHex} />
+        <CopyField name="Signed bytes" what="signed bytes" value={proof.signedBytesHex} />
+        <CopyField name="Provider signature" what="provider signature" value={proof.providerSignatureHex} />
+        <CopyField name="Consumer signature" what="consumer signature" value={proof.consumerSignatureHex} />
       </dl>
     </>
   )

@@ -1,0 +1,14 @@
+import { CopyButton } from './CopyButton.tsx'
+
+/** A named value in a description list, to be copied. `what` completes “Copy …”. */
+export function CopyField({ name, what, value }: { name: string; what: string; value: string }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>
+        <code>{value}</code>
+        <CopyButton what={what} text={value} />
+      </dd>
+    </div>
+  )
+}
