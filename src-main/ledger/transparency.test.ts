@@ -27,7 +27,8 @@ function treeOf(leaves: Uint8Array[]): TransparencyTree {
 }
 
 const flipped = (bytes: Uint8Array, bit: number): Uint8Array => {
-  const copy = bytes.slice()
+  // Not slice(): of a Buffer that is a view, and the original would change too.
+  const copy = Uint8Array.from(bytes)
   copy[bit >> 3] = (copy[bit >> 3] ?? 0) ^ (1 << (bit & 7))
   return copy
 }
