@@ -2,7 +2,8 @@
 // Independent check of a ledger journal: shares no code with the host. The format is in src-main/ledger/README.md.
 // Usage: node e2e/verify-journal.mjs <path of journal.log> [--list]   (--list adds the ids of all trades)
 import { createHash, verify } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { crc32 } from 'node:zlib'
 
 const SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex')
@@ -59,6 +60,22 @@ function merkleRoot(leaves) {
   return merkleRoot(leaves.flatMap((left, i) => (i % 2 ? [] : [sha256(left, leaves[i + 1] ?? left)])))
 }
 
+/** Later files are named after the number of records before them. */
+function laterFiles(path) {
+  const names = readdirSync(dirname(path)).filter((name) => /^journal-\d{16}\.log$/.test(name))
+  return names.sort().map((name) => readFileSync(join(dirname(path), name)))
+}
+
+/** The records of a later file, when it goes on where the one before it ended: magic, offset, records, chain hash. */
+function continuing(file, offset, records, chain) {
+  const place = Buffer.concat([Buffer.from('TIRAMI-H'), u64(offset), u64(records), chain])
+  const sum = Buffer.alloc(4)
+  sum.writeUInt32LE(crc32(place))
+  const header = Buffer.concat([Buffer.from('TIRAMI-J\x01\0\0\0\x01\0\0\0', 'latin1'), place, sum])
+  check(file.subarray(0, header.length).equals(header), `a file does not continue record ${records}`)
+  return file.subarray(header.length)
+}
+
 const report = { records: 0, trades: 0, merkleRoot: '', headHash: '', ok: false }
 try {
   const file = readFileSync(process.argv[2])
@@ -66,16 +83,25 @@ try {
   check(header.equals(Buffer.from('TIRAMI-J\x01\0\0\0\0\0\0\0', 'latin1')), 'header')
   let chain = sha256(header)
   const [leaves, balances, nonces] = [[], new Map(), new Set()]
-  for (let at = 16; at < file.length; report.records++) {
-    check(file.length - at >= 8, 'cut short')
-    const payload = file.subarray(at + 8, at + 8 + file.readUInt32LE(at))
-    check(crc32(payload) === file.readUInt32LE(at + 4), `checksum at byte ${at}`)
-    chain = sha256(chain, payload)
-    at += 8 + payload.length + 32
-    check(file.subarray(at - 32, at).equals(chain), `chain before byte ${at}`)
-    const record = JSON.parse(payload.toString())
-    applyTransfers(balances, record.transfers)
-    if (record.kind === 'settle') leaves.push(checkTrade(record, nonces))
+  const readRecords = (bytes) => {
+    for (let at = 0; at < bytes.length; report.records++) {
+      check(bytes.length - at >= 8, 'cut short')
+      const payload = bytes.subarray(at + 8, at + 8 + bytes.readUInt32LE(at))
+      check(crc32(payload) === bytes.readUInt32LE(at + 4), `checksum at byte ${at}`)
+      chain = sha256(chain, payload)
+      at += 8 + payload.length + 32
+      check(bytes.subarray(at - 32, at).equals(chain), `chain before byte ${at}`)
+      const record = JSON.parse(payload.toString())
+      applyTransfers(balances, record.transfers)
+      if (record.kind === 'settle') leaves.push(checkTrade(record, nonces))
+    }
+  }
+  readRecords(file.subarray(16))
+  let offset = file.length
+  for (const later of laterFiles(process.argv[2])) {
+    const records = continuing(later, offset, report.records, chain)
+    readRecords(records)
+    offset += records.length
   }
   check(
     [...balances.values()].reduce((sum, balance) => sum + balance, 0n) === 0n,

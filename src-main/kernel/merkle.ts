@@ -16,6 +16,18 @@ export class MerkleLog {
     return this.#size
   }
 
+  /** What `restore` takes: the size, and the roots of the complete subtrees by height. */
+  save(): { size: number; peaks: (Uint8Array | undefined)[] } {
+    return { size: this.#size, peaks: [...this.#peaks] }
+  }
+
+  static restore({ size, peaks }: ReturnType<MerkleLog['save']>): MerkleLog {
+    const log = new MerkleLog()
+    log.#size = size
+    log.#peaks.push(...peaks)
+    return log
+  }
+
   append(leafHash: Uint8Array): void {
     let node = leafHash
     let height = 0

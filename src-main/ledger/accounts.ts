@@ -37,6 +37,12 @@ interface NodeTotals {
   consumedTrm: bigint
 }
 
+export interface SavedAccounts {
+  balances: Map<AccountId, bigint>
+  nodes: Map<string, NodeTotals>
+  tradedTrm: bigint
+}
+
 /**
  * Double entry: balances only change through transfers, and all balances always add up to zero. Totals that people
  * read (contributed, consumed) are kept alongside, so that reading them does not depend on the ledger's length.
@@ -46,6 +52,28 @@ export class Accounts {
   readonly #nodes = new Map<string, NodeTotals>()
   #sumTrm = 0n
   #tradedTrm = 0n
+
+  /** What `restore` takes. */
+  save(): SavedAccounts {
+    return {
+      balances: new Map(this.#balances),
+      nodes: structuredClone(this.#nodes),
+      tradedTrm: this.#tradedTrm,
+    }
+  }
+
+  /** @throws Error when the balances do not add up to zero */
+  static restore({ balances, nodes, tradedTrm }: SavedAccounts): Accounts {
+    const accounts = new Accounts()
+    for (const [account, balanceTrm] of balances) {
+      accounts.#balances.set(account, balanceTrm)
+      accounts.#sumTrm += balanceTrm
+    }
+    for (const [nodeId, totals] of nodes) accounts.#nodes.set(nodeId, totals)
+    accounts.#tradedTrm = tradedTrm
+    accounts.#assertBalanced()
+    return accounts
+  }
 
   /**
    * Applies the transfers of one record.
@@ -59,7 +87,7 @@ export class Accounts {
       this.#add(transfer.credit, transfer.amountTrm)
       if (transfer.code === 'trade') this.#countTrade(transfer)
     }
-    if (this.#sumTrm !== 0n) throw new Error(`the accounts add up to ${this.#sumTrm} TRM instead of zero`)
+    this.#assertBalanced()
   }
 
   /** @throws Error when `apply` would, without changing anything */
@@ -114,6 +142,10 @@ export class Accounts {
     this.#balances.set(account, (before ?? 0n) + deltaTrm)
     this.#sumTrm += deltaTrm
     if (before === undefined && !account.startsWith('system:')) this.#totals(nodeOf(account))
+  }
+
+  #assertBalanced(): void {
+    if (this.#sumTrm !== 0n) throw new Error(`the accounts add up to ${this.#sumTrm} TRM instead of zero`)
   }
 
   /** What is set aside for a purpose cannot be owed; only free balances and the system's accounts can. */

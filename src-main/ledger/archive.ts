@@ -1,7 +1,7 @@
 import { open, rename } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { hexFromBytes, sha256, utf8 } from '../kernel/index.ts'
-import { makePrivateDirectory, syncDirectory } from './journal-file.ts'
+import { diskStorage } from './storage.ts'
 
 const NAME_DIGITS = 16
 
@@ -23,11 +23,11 @@ async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
  */
 export async function archiveImport(dataDirectory: string, file: Uint8Array): Promise<string> {
   const directory = join(dataDirectory, 'imported')
-  await makePrivateDirectory(directory)
+  await diskStorage.makeDirectory(directory)
   const sum = hexFromBytes(sha256(file))
   const path = join(directory, `ledger-${sum.slice(0, NAME_DIGITS)}.json`)
   await writeDurably(path, file)
   await writeDurably(`${path}.sha256`, utf8(`${sum}  ${basename(path)}\n`))
-  await syncDirectory(directory)
+  await diskStorage.syncDirectory(directory)
   return path
 }

@@ -1,7 +1,7 @@
 import { TiramiError } from '../kernel/index.ts'
 
 const RESTORE_BACKUP =
-  'Stop the host and restore the ledger directory (journal.log and journal.head together) from a backup.'
+  'Stop the host and restore the ledger directory (all journal files together) from a backup.'
 
 export function insufficientBalance(needTrm: bigint, haveTrm: bigint): TiramiError {
   return new TiramiError(

@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib'
 import { concatBytes, utf8 } from '../kernel/index.ts'
 import { digest } from './hash.ts'
 
-/** Bytes of the file header: 8 of magic, version u32 LE, 4 of zero. */
+/** Bytes of the first file's header: 8 of magic, version u32 LE, 4 of zero. */
 export const HEADER_BYTES = 16
 export const FORMAT_VERSION = 1
 const PAYLOAD_MAX_BYTES = 64 * 1024
@@ -12,12 +12,13 @@ export const RECORD_MAX_BYTES = PREFIX_BYTES + PAYLOAD_MAX_BYTES + HASH_BYTES
 const JOURNAL_MAGIC = utf8('TIRAMI-J')
 const HEAD_MAGIC = utf8('TIRAMI-H')
 export const HEAD_BYTES = 60
+export const HEADER_MAX_BYTES = HEADER_BYTES + HEAD_BYTES
 
 /** A place between two records: where the next record starts and what it is chained to. */
 export interface JournalPosition {
   /** Records before this place. The record that ends here has this sequence number. */
   seq: number
-  /** Bytes from the start of the file. */
+  /** Bytes from the start of the journal; headers of later files do not count. */
   offset: number
   /** 32 bytes. */
   chainHash: Uint8Array
@@ -27,13 +28,15 @@ export interface JournalRecord extends JournalPosition {
   payload: Uint8Array
 }
 
-function u32le(value: number): Uint8Array {
+export function u32le(value: number): Uint8Array {
   const out = new Uint8Array(4)
   new DataView(out.buffer).setUint32(0, value, true)
   return out
 }
 
+/** Begins the first file of a journal. */
 export const JOURNAL_HEADER = concatBytes(JOURNAL_MAGIC, u32le(FORMAT_VERSION), u32le(0))
+const CONTINUATION = concatBytes(JOURNAL_MAGIC, u32le(FORMAT_VERSION), u32le(1))
 
 export const GENESIS: JournalPosition = {
   seq: 0,
@@ -46,6 +49,26 @@ export function headerVersion(header: Buffer): number | null {
   return header.length >= HEADER_BYTES && header.subarray(0, 8).equals(JOURNAL_MAGIC)
     ? header.readUInt32LE(8)
     : null
+}
+
+/** Begins every later file: 8 of magic, version u32 LE, one u32 LE, and where it goes on, in the form of the head. */
+export function continuationHeader(start: JournalPosition): Uint8Array {
+  return concatBytes(CONTINUATION, encodeHead(start))
+}
+
+export interface SegmentHeader {
+  /** Where the first record of the file starts. */
+  start: JournalPosition
+  headerBytes: number
+}
+
+/** @returns what the first bytes of a file say, or null when they are not a whole header of ours */
+export function decodeHeader(bytes: Buffer): SegmentHeader | null {
+  const kind = bytes.subarray(0, HEADER_BYTES)
+  if (kind.equals(JOURNAL_HEADER)) return { start: GENESIS, headerBytes: HEADER_BYTES }
+  if (!kind.equals(CONTINUATION)) return null
+  const start = decodeHead(bytes.subarray(HEADER_BYTES, HEADER_MAX_BYTES))
+  return start && { start, headerBytes: HEADER_MAX_BYTES }
 }
 
 /** u32 LE payload length | u32 LE CRC-32 | payload | SHA-256(previous chain hash ‖ payload). */

@@ -1,26 +1,15 @@
 import { join } from 'node:path'
-import { journalDamaged, journalUnsupported } from './errors.ts'
-import {
-  type JournalFile,
-  makePrivateDirectory,
-  type OpenJournalFile,
-  syncDirectory,
-  writeFully,
-} from './journal-file.ts'
+import { journalDamaged } from './errors.ts'
 import {
   decodeFrame,
   decodeHead,
-  encodeHead,
-  FORMAT_VERSION,
-  GENESIS,
   HEAD_BYTES,
-  HEADER_BYTES,
-  headerVersion,
-  JOURNAL_HEADER,
   type JournalPosition,
   type JournalRecord,
   RECORD_MAX_BYTES,
 } from './journal-format.ts'
+import { endOffset, type FoundSegment, fileOffset, headerFor, readHeader, type Segment } from './segments.ts'
+import { type Storage, type StoredFile, writeFully } from './storage.ts'
 
 const CHUNK_BYTES = 4 * RECORD_MAX_BYTES
 
@@ -34,17 +23,18 @@ interface ScanFault {
   endOffset: number
 }
 
-/** Visits the intact records of `file` from `start` to byte `endOffset`, holding one chunk in memory. */
+/** Visits the intact records of `segment` from `start` to byte `stop` of the journal, holding one chunk in memory. */
 export async function scanRecords(
-  file: Pick<JournalFile, 'read'>,
+  segment: Segment,
   start: JournalPosition,
-  endOffset: number,
+  stop: number,
   visit: RecordVisitor,
 ): Promise<{ end: JournalPosition; fault: ScanFault | null }> {
   let end = start
-  while (end.offset < endOffset) {
-    const chunk = await file.read(end.offset, Math.min(CHUNK_BYTES, endOffset - end.offset))
+  while (end.offset < stop) {
     const chunkStart = end.offset
+    const length = Math.min(CHUNK_BYTES, stop - chunkStart)
+    const chunk = await segment.file.read(fileOffset(segment, chunkStart), length)
     for (;;) {
       const result = decodeFrame(chunk, end.offset - chunkStart, end)
       if (result.type === 'bad') return { end, fault: result }
@@ -61,128 +51,177 @@ export async function scanRecords(
   return { end, fault: null }
 }
 
+/** Whether a record of one of `segments` ends at `position` with that chain hash. */
+export async function endsAt(segments: readonly Segment[], position: JournalPosition): Promise<boolean> {
+  const hashOffset = position.offset - position.chainHash.length
+  const segment = segments.findLast(({ start }) => start.offset < position.offset)
+  if (!segment || hashOffset < segment.start.offset) return false
+  const stored = await segment.file.read(fileOffset(segment, hashOffset), position.chainHash.length)
+  return stored.equals(position.chainHash)
+}
+
 export interface Recovery {
   tornBytes: number
   savedAs: string
 }
 
-interface RecoverOptions {
-  directory: string
-  path: string
-  file: JournalFile
-  head: JournalFile
-  openFile: OpenJournalFile
-  /** Names the file that a torn tail is saved to. */
-  nowMs: number
-  visit: RecordVisitor
-}
-
-async function startEmptyJournal(options: RecoverOptions): Promise<void> {
-  await writeFully(options.file, JOURNAL_HEADER, 0)
-  await options.file.sync()
-  await writeFully(options.head, encodeHead(GENESIS), 0)
-}
-
-/** Copies what follows `offset` aside, durably, before it is cut off: a person may still want it. */
-async function cutTail(options: RecoverOptions, offset: number, size: number): Promise<Recovery> {
-  const tornDirectory = join(options.directory, 'torn')
-  const savedAs = join(tornDirectory, `journal-${offset}-${options.nowMs}.bin`)
-  await makePrivateDirectory(tornDirectory)
-  const copy = await options.openFile(savedAs)
-  try {
-    await copy.truncate(0)
-    for (let at = offset; at < size; at += CHUNK_BYTES) {
-      await writeFully(copy, await options.file.read(at, Math.min(CHUNK_BYTES, size - at)), at - offset)
-    }
-    await copy.sync()
-  } finally {
-    await copy.close()
-  }
-  await syncDirectory(tornDirectory)
-  await options.file.truncate(offset)
-  await options.file.sync()
-  return { tornBytes: size - offset, savedAs }
-}
-
-/** @returns whether the file holds a header; false when it is new or its creation was cut short */
-async function checkHeader({ file, path, size }: ReplayOptions): Promise<boolean> {
-  const header = await file.read(0, HEADER_BYTES)
-  if (size < HEADER_BYTES && header.equals(JOURNAL_HEADER.subarray(0, size))) return false
-  const version = headerVersion(header)
-  if (version !== null && version !== FORMAT_VERSION) throw journalUnsupported(path, version)
-  if (!header.equals(JOURNAL_HEADER)) {
-    throw journalDamaged(path, 0, 'it does not start with the header of a journal')
-  }
-  return true
-}
-
-interface ReplayOptions {
-  path: string
-  file: Pick<JournalFile, 'read'>
+interface ReplayOptions<File> {
+  /** In the order of the journal. */
+  files: readonly FoundSegment<File>[]
   /** What `journal.head` says, or null when it says nothing. */
   head: JournalPosition | null
-  /** Bytes of the file to look at. */
-  size: number
+  /** Everything before is known and proven to be unchanged; nothing of it is visited. */
+  from: JournalPosition
   visit: RecordVisitor
+}
+
+interface Replay<File> {
+  segments: Segment<File>[]
+  end: JournalPosition
+  /** Bytes after the last whole record; also those of a last file whose creation was cut short. */
+  tornBytes: number
+  /** The last file, when it has no header yet. */
+  unborn: FoundSegment<File> | null
 }
 
 /**
  * Visits every whole record and judges what follows the last one, without changing anything: bytes that were never
  * acknowledged are torn, anything else is damage. The head file tells how far acknowledgement went; without it, only a
- * record that the end of the file cuts short counts as torn.
- * @returns null when the file has no header yet
+ * record that the end of the last file cuts short counts as torn.
  * @throws TiramiError JOURNAL_DAMAGED, JOURNAL_UNSUPPORTED
  */
-export async function replayJournal(
-  options: ReplayOptions,
-): Promise<{ end: JournalPosition; tornBytes: number } | null> {
-  const { file, path, head, size } = options
-  if (head && size < head.offset) {
-    throw journalDamaged(
-      path,
-      size,
-      `it ends before byte ${head.offset}, up to which trades were acknowledged`,
-    )
+export async function replayJournal<File extends Pick<StoredFile, 'read'>>(
+  options: ReplayOptions<File>,
+): Promise<Replay<File>> {
+  const { files, head, from } = options
+  const segments: Segment<File>[] = []
+  const last = files.at(-1)
+  let end = from
+  let tornBytes = 0
+  let unborn: FoundSegment<File> | null = null
+  for (const found of files) {
+    const header = await readHeader(found, end)
+    if (!header) {
+      if (found !== last) throw journalDamaged(found.path, end.offset, 'it has no header')
+      unborn = found
+      tornBytes = found.size
+      break
+    }
+    assertContinues(found.path, header.start, end, from)
+    const segment = { ...header, path: found.path, file: found.file }
+    segments.push(segment)
+    const fileEnd = endOffset(segment, found.size)
+    if (fileEnd < end.offset) continue
+    const scanned = await scanRecords(segment, end, fileEnd, guarded(found.path, options.visit))
+    end = scanned.end
+    tornBytes = fileEnd - end.offset
+    const { fault } = scanned
+    if (!fault) continue
+    const acknowledged = head ? head.offset > end.offset : fault.endOffset <= fileEnd
+    if (found !== last || acknowledged) throw journalDamaged(found.path, end.offset, fault.why)
   }
-  if (!(await checkHeader(options))) return null
-  let meetsHead = head === null || head.offset === GENESIS.offset
-  let at = GENESIS.offset
-  const visit: RecordVisitor = (record) => {
-    if (head?.offset === record.offset) meetsHead = Buffer.compare(head.chainHash, record.chainHash) === 0
+  if (head) await assertMeetsHead(segments, end, head, last?.path ?? '')
+  return { segments, end, tornBytes, unborn }
+}
+
+/** A record that makes no sense after those before it is damage, whatever the visitor says of it. */
+function guarded(path: string, visit: RecordVisitor): RecordVisitor {
+  return (record) => {
     try {
-      const waiting = options.visit(record)
-      at = record.offset
-      return waiting
+      return visit(record)
     } catch (error) {
-      throw journalDamaged(path, at, 'a record does not follow from those before it', error)
+      throw journalDamaged(path, record.offset, 'a record does not follow from those before it', error)
     }
   }
-  const { end, fault } = await scanRecords(file, GENESIS, size, visit)
-  if (fault && (head ? head.offset > end.offset : fault.endOffset <= size)) {
-    throw journalDamaged(path, end.offset, fault.why)
+}
+
+function assertContinues(
+  path: string,
+  start: JournalPosition,
+  end: JournalPosition,
+  from: JournalPosition,
+): void {
+  if (start.offset < from.offset) return
+  const { seq, offset, chainHash } = start
+  if (seq === end.seq && offset === end.offset && Buffer.compare(chainHash, end.chainHash) === 0) return
+  throw journalDamaged(path, end.offset, 'it does not continue the file before it')
+}
+
+async function assertMeetsHead(
+  segments: readonly Segment[],
+  end: JournalPosition,
+  head: JournalPosition,
+  path: string,
+): Promise<void> {
+  if (head.offset > end.offset) {
+    const why = `it ends before byte ${head.offset}, up to which trades were acknowledged`
+    throw journalDamaged(path, end.offset, why)
   }
-  if (!meetsHead) {
-    throw journalDamaged(path, head?.offset ?? 0, 'its history is not the one that journal.head recorded')
+  if (head.seq > 0 && !(await endsAt(segments, head))) {
+    throw journalDamaged(path, head.offset, 'its history is not the one that journal.head recorded')
   }
-  return { end, tornBytes: size - end.offset }
+}
+
+interface RecoverOptions extends Omit<ReplayOptions<StoredFile>, 'head'> {
+  directory: string
+  storage: Storage
+  head: StoredFile
+  /** Names the file that a torn tail is saved to. */
+  nowMs: number
 }
 
 /**
  * Replays the journal and puts its end in order. Only bytes that were never acknowledged are cut off.
  * @throws TiramiError JOURNAL_DAMAGED, JOURNAL_UNSUPPORTED
  */
-export async function recoverJournal(
-  options: RecoverOptions,
-): Promise<{ end: JournalPosition; recovery: Recovery | null }> {
-  const { file, path, visit } = options
+export async function recoverJournal(options: RecoverOptions): Promise<{
+  segments: Segment<StoredFile>[]
+  end: JournalPosition
+  recovery: Recovery | null
+}> {
   const head = decodeHead(await options.head.read(0, HEAD_BYTES))
-  const size = await file.size()
-  const replayed = await replayJournal({ path, file, head, size, visit })
-  if (!replayed) {
-    const recovery = size > 0 ? await cutTail(options, 0, size) : null
-    await startEmptyJournal(options)
-    return { end: GENESIS, recovery }
+  const { segments, end, tornBytes, unborn } = await replayJournal({ ...options, head })
+  const last = unborn ?? segments.at(-1)
+  const recovery = last && tornBytes > 0 ? await cutTail(options, last.file, end.offset, tornBytes) : null
+  if (unborn) segments.push(await beginSegment(unborn, end))
+  return { segments, end, recovery }
+}
+
+/** Writes the header of a file that goes on at `start`, durably: from then on it belongs to the journal. */
+export async function beginSegment(
+  { path, file }: Pick<FoundSegment<StoredFile>, 'path' | 'file'>,
+  start: JournalPosition,
+): Promise<Segment<StoredFile>> {
+  const header = headerFor(start)
+  await writeFully(file, header, 0)
+  await file.sync()
+  return { path, file, start, headerBytes: header.length }
+}
+
+/** Copies the last bytes of a file aside, durably, before they are cut off: a person may still want them. */
+async function cutTail(
+  { directory, storage, nowMs }: RecoverOptions,
+  file: StoredFile,
+  offset: number,
+  tornBytes: number,
+): Promise<Recovery> {
+  const keptBytes = (await file.size()) - tornBytes
+  const tornDirectory = join(directory, 'torn')
+  const savedAs = join(tornDirectory, `journal-${offset}-${nowMs}.bin`)
+  await storage.makeDirectory(tornDirectory)
+  const copy = await storage.open(savedAs)
+  try {
+    await copy.truncate(0)
+    for (let at = 0; at < tornBytes; at += CHUNK_BYTES) {
+      const length = Math.min(CHUNK_BYTES, tornBytes - at)
+      await writeFully(copy, await file.read(keptBytes + at, length), at)
+    }
+    await copy.sync()
+  } finally {
+    await copy.close()
   }
-  const { end, tornBytes } = replayed
-  return { end, recovery: tornBytes > 0 ? await cutTail(options, end.offset, size) : null }
+  await storage.syncDirectory(tornDirectory)
+  await file.truncate(keptBytes)
+  await file.sync()
+  return { tornBytes, savedAs }
 }

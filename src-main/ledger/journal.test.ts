@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import type { Ledger } from './index.ts'
+import { diskStorage, type Ledger } from './index.ts'
 import {
   book,
   CONSUMER,
@@ -197,7 +197,7 @@ test.each(faults)(
         const disk = new FaultyDisk()
         disk.fault = (current, count, length) =>
           current === operation && count === at ? break_(length) : undefined
-        const ledger = await open(directory, { file: disk.open })
+        const ledger = await open(directory, { storage: disk.storage })
         const acknowledged: string[] = []
         let failed = 0
         for (let number = 0; number < 9; number++) {
@@ -233,8 +233,10 @@ test('a disk that cannot be opened or written at the start is reported and leave
     const disk = new FaultyDisk()
     disk.fault = raise('EIO')
     const unavailable = expect.objectContaining({ code: 'JOURNAL_UNAVAILABLE' })
-    await expect(open(directory, { file: disk.open })).rejects.toEqual(unavailable)
-    await expect(open(directory, { file: raise('EACCES') })).rejects.toEqual(unavailable)
+    await expect(open(directory, { storage: disk.storage })).rejects.toEqual(unavailable)
+    await expect(open(directory, { storage: { ...diskStorage, open: raise('EACCES') } })).rejects.toEqual(
+      unavailable,
+    )
     expect(existsSync(join(directory, 'lock'))).toBe(false)
     await (await open(directory)).close()
   }))
@@ -242,7 +244,7 @@ test('a disk that cannot be opened or written at the start is reported and leave
 test('when a batch fails, everybody who waits for it is refused', () =>
   withDirectory(async (directory) => {
     const disk = new FaultyDisk()
-    const ledger = await open(directory, { file: disk.open })
+    const ledger = await open(directory, { storage: disk.storage })
     disk.syncDelayMs = 20
     const failing = disk.syncs + 2
     disk.fault = (operation, count) =>
@@ -259,7 +261,7 @@ test('when a batch fails, everybody who waits for it is refused', () =>
 test('500 parallel settles share a few syncs, keep their order and can all be replayed', () =>
   withDirectory(async (directory) => {
     const disk = new FaultyDisk()
-    let ledger = await open(directory, { file: disk.open })
+    let ledger = await open(directory, { storage: disk.storage })
     const before = disk.syncs
     const jobs = Array.from({ length: 500 }, (_, number) => ({
       held: reserve(ledger),

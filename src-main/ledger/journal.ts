@@ -1,18 +1,33 @@
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { type Clock, TiramiError } from '../kernel/index.ts'
 import { journalDamaged, journalUnavailable, journalWriteFailed, ledgerClosed } from './errors.ts'
-import { type JournalFile, type OpenJournalFile, writeFully } from './journal-file.ts'
-import { encodeFrame, encodeHead, HEADER_BYTES, type JournalPosition } from './journal-format.ts'
-import { type RecordVisitor, type Recovery, recoverJournal, scanRecords } from './journal-recovery.ts'
+import { encodeFrame, encodeHead, type JournalPosition } from './journal-format.ts'
+import {
+  beginSegment,
+  endsAt,
+  type RecordVisitor,
+  type Recovery,
+  recoverJournal,
+  scanRecords,
+} from './journal-recovery.ts'
+import { type FoundSegment, fileOffset, findSegments, type Segment, segmentName } from './segments.ts'
+import { digestOf, type SegmentDigest } from './snapshot.ts'
+import { type Storage, type StoredFile, writeFully } from './storage.ts'
 
 /** Uncommitted bytes after which the journal commits without being asked, so that the buffer stays small. */
 const BUFFER_MAX_BYTES = 256 * 1024
 
+/** A file that has grown to this is closed for ever; the next record begins another one. */
+const SEGMENT_MAX_BYTES = 64 * 1024 * 1024
+
 interface JournalOptions {
   directory: string
   clock: Clock
-  openFile: OpenJournalFile
-  /** Called once for each record already in the file. */
+  storage: Storage
+  segmentMaxBytes?: number
+  /** Everything before is known and proven to be unchanged. */
+  from: JournalPosition
+  /** Called once for each record already there after `from`. */
   onReplay: RecordVisitor
 }
 
@@ -26,14 +41,18 @@ function newWaiter(): Waiter {
 }
 
 /**
- * Append-only, checksummed, hash-chained file with group commit. After the first failed write it refuses everything:
+ * Append-only, checksummed, hash-chained files with group commit. After the first failed write it refuses everything:
  * a failed fsync may have dropped data that a second fsync would report as safe.
  */
 export class Journal {
-  readonly path: string
   readonly recovery: Recovery | null
-  readonly #file: JournalFile
-  readonly #head: JournalFile
+  readonly #directory: string
+  readonly #storage: Storage
+  readonly #segmentMaxBytes: number
+  readonly #segments: Segment<StoredFile>[]
+  readonly #head: StoredFile
+  /** Of files that will not grow any more. */
+  readonly #closedDigests = new Map<string, SegmentDigest>()
   #onDurable: (end: JournalPosition) => void = () => undefined
   #tail: JournalPosition
   #durable: JournalPosition
@@ -49,13 +68,15 @@ export class Journal {
   #closed = false
 
   private constructor(
-    path: string,
-    files: { file: JournalFile; head: JournalFile },
+    options: JournalOptions,
+    files: { segments: Segment<StoredFile>[]; head: StoredFile },
     start: { end: JournalPosition; recovery: Recovery | null },
   ) {
-    this.path = path
+    this.#directory = options.directory
+    this.#storage = options.storage
+    this.#segmentMaxBytes = options.segmentMaxBytes ?? SEGMENT_MAX_BYTES
     this.recovery = start.recovery
-    this.#file = files.file
+    this.#segments = files.segments
     this.#head = files.head
     this.#tail = start.end
     this.#durable = start.end
@@ -63,29 +84,24 @@ export class Journal {
 
   /** @throws TiramiError JOURNAL_DAMAGED, JOURNAL_UNSUPPORTED, JOURNAL_UNAVAILABLE (the disk refuses) */
   static async open(options: JournalOptions): Promise<Journal> {
-    const path = join(options.directory, 'journal.log')
-    let file: JournalFile | undefined
-    let head: JournalFile | undefined
+    const { directory, storage, clock, from, onReplay } = options
+    let files: FoundSegment<StoredFile>[] = []
+    let head: StoredFile | undefined
     try {
-      file = await options.openFile(path)
-      head = await options.openFile(join(options.directory, 'journal.head'))
-      const start = await recoverJournal({
-        directory: options.directory,
-        path,
-        file,
-        head,
-        openFile: options.openFile,
-        nowMs: options.clock.nowMs(),
-        visit: options.onReplay,
-      })
+      files = await openSegments(directory, storage)
+      head = await storage.open(join(directory, 'journal.head'))
+      const nowMs = clock.nowMs()
+      const start = await recoverJournal({ directory, storage, files, head, nowMs, from, visit: onReplay })
       // Whole records of a killed process are kept: they become as durable as the head is about to say.
-      await file.sync()
+      await start.segments.at(-1)?.file.sync()
       await writeFully(head, encodeHead(start.end), 0)
-      return new Journal(path, { file, head }, start)
+      // From here on there is a head, if an old one, whatever the power does: without any, a torn end looks like damage.
+      await head.sync()
+      return new Journal(options, { segments: start.segments, head }, start)
     } catch (error) {
       await head?.close()
-      await file?.close()
-      throw error instanceof TiramiError ? error : journalUnavailable(path, error)
+      for (const { file } of files) await file.close()
+      throw error instanceof TiramiError ? error : journalUnavailable(directory, error)
     }
   }
 
@@ -148,17 +164,44 @@ export class Journal {
    * @throws TiramiError JOURNAL_DAMAGED when the file changed under the running host
    */
   async scan(start: JournalPosition, visit: RecordVisitor): Promise<JournalPosition> {
-    const { end, fault } = await scanRecords(this.#file, start, this.#durable.offset, visit)
-    if (fault) throw journalDamaged(this.path, end.offset, fault.why)
-    return end
+    const durable = this.#durable.offset
+    let at = start
+    for (const [index, segment] of this.#segments.entries()) {
+      const next = this.#segments[index + 1]?.start.offset ?? durable
+      const { end, fault } = await scanRecords(segment, at, Math.min(next, durable), visit)
+      if (fault) throw journalDamaged(segment.path, end.offset, fault.why)
+      at = end
+    }
+    return at
   }
 
   /** Whether a record ends at `position` with that chain hash: whoever saved it has seen this history. */
   async contains(position: JournalPosition): Promise<boolean> {
-    const start = position.offset - position.chainHash.length
-    if (start < HEADER_BYTES || position.offset > this.#durable.offset) return false
-    const stored = await this.#file.read(start, position.chainHash.length)
-    return stored.equals(position.chainHash)
+    return position.offset <= this.#durable.offset && (await endsAt(this.#segments, position))
+  }
+
+  /** SHA-256 of every file up to `position`, for a snapshot. */
+  async digests(position: JournalPosition): Promise<SegmentDigest[]> {
+    const digests: SegmentDigest[] = []
+    for (const [index, segment] of this.#segments.entries()) {
+      if (segment.start.offset >= position.offset) break
+      const next = this.#segments[index + 1]?.start.offset ?? Number.POSITIVE_INFINITY
+      const bytes = fileOffset(segment, Math.min(next, position.offset))
+      const known = this.#closedDigests.get(segment.path)
+      const digest = known ?? {
+        name: basename(segment.path),
+        bytes,
+        sha256Hex: await digestOf(segment.file, bytes),
+      }
+      if (next <= position.offset) this.#closedDigests.set(segment.path, digest)
+      digests.push(digest)
+    }
+    return digests
+  }
+
+  /** Nothing is appended that is not on the disk. */
+  get isIdle(): boolean {
+    return this.#tail.seq === this.#durable.seq
   }
 
   /** Commits what is buffered, unless writing has failed, and closes the files. */
@@ -168,7 +211,7 @@ export class Journal {
       if (!this.#failure) await this.commit()
     } finally {
       this.#closed = true
-      await this.#file.close()
+      for (const { file } of this.#segments) await file.close()
       await this.#head.close()
     }
   }
@@ -192,8 +235,9 @@ export class Journal {
       this.#buffered = []
       this.#bufferedBytes = 0
       try {
-        await writeFully(this.#file, batch, this.#durable.offset)
-        await this.#file.sync()
+        const segment = await this.#activeSegment()
+        await writeFully(segment.file, batch, fileOffset(segment, this.#durable.offset))
+        await segment.file.sync()
         // The batch is safe whether or not the head can be written, but the next fault could not be judged.
         const headFault = await this.#writeHead(end)
         this.#durable = end
@@ -209,6 +253,16 @@ export class Journal {
     if (this.#failure) this.#waiting?.reject(journalWriteFailed(this.#failure.cause))
   }
 
+  /** Begins a new file when the last one is full. */
+  async #activeSegment(): Promise<Segment<StoredFile>> {
+    const active = this.#segments.at(-1)
+    if (active && fileOffset(active, this.#durable.offset) < this.#segmentMaxBytes) return active
+    const path = join(this.#directory, segmentName(this.#durable.seq))
+    const next = await beginSegment({ path, file: await this.#storage.open(path) }, this.#durable)
+    this.#segments.push(next)
+    return next
+  }
+
   async #writeHead(end: JournalPosition): Promise<{ cause: unknown } | null> {
     try {
       await writeFully(this.#head, encodeHead(end), 0)
@@ -217,4 +271,15 @@ export class Journal {
       return { cause }
     }
   }
+}
+
+/** All files of the journal, the first of which is created when there is none. */
+async function openSegments(directory: string, storage: Storage): Promise<FoundSegment<StoredFile>[]> {
+  const names = await storage.list(directory)
+  const open = async (path: string) => {
+    const file = await storage.open(path)
+    return { path, file, size: await file.size() }
+  }
+  const found = await findSegments(directory, names, open)
+  return found.length > 0 ? found : [await open(join(directory, segmentName(0)))]
 }

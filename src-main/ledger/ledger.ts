@@ -10,9 +10,7 @@ import {
   tradeNotFound,
 } from './errors.ts'
 import { Journal } from './journal.ts'
-import { makePrivateDirectory, type OpenJournalFile, openDiskFile } from './journal-file.ts'
-import type { JournalPosition } from './journal-format.ts'
-import { lockDirectory } from './lock.ts'
+import { GENESIS, type JournalPosition, type JournalRecord } from './journal-format.ts'
 import { Projection, projectTrade } from './projection.ts'
 import type { ProjectedTrade } from './projection-store.ts'
 import { consistencyProof, inclusionProof, transparencyHead } from './proofs.ts'
@@ -24,6 +22,8 @@ import {
   type VoidRecord,
 } from './record-types.ts'
 import { decodeRecord, encodeRecord, eventsProblem, factsProblem, reserveProblem } from './records.ts'
+import { readSnapshot, type SnapshotState, setSnapshotAside } from './snapshot.ts'
+import { SnapshotKeeper } from './snapshot-keeper.ts'
 import {
   LedgerState,
   numbered,
@@ -32,7 +32,8 @@ import {
   settleTransfers,
   voidTransfers,
 } from './state.ts'
-import { isZeroNonce, nonceKey, verifySignatures } from './trade.ts'
+import { diskStorage, type Storage } from './storage.ts'
+import { canonicalTradeBytes, isZeroNonce, nonceKey, verifySignatures } from './trade.ts'
 import { transparencyLeafHash } from './transparency.ts'
 import type {
   Balance,
@@ -50,6 +51,7 @@ import type {
   SignedTrade,
   TradeTerms,
   TransparencyHead,
+  UnsignedTrade,
 } from './types.ts'
 
 /** How far a trade's timestamp may be from now, either way (spec section 2.4). */
@@ -59,13 +61,22 @@ export interface OpenLedgerOptions {
   /** Holds everything of the ledger; created when missing, readable by the owner only. */
   directory: string
   clock: Clock
-  /** `projection.worker.ts` in tests, its bundle in production. */
-  projectionWorkerUrl: URL
+  /** `projection.worker.ts` in tests, its bundle in production; null for a ledger that answers no queries. */
+  projectionWorkerUrl: URL | null
   /** Folds the economy's events; hears the whole journal before `openLedger` resolves. */
   observer?: JournalObserver
-  /** Opens journal files; the default is the disk. */
-  file?: OpenJournalFile
+  /** Version of everything that folds the journal: a snapshot of another version is not used. */
+  foldVersion?: string
+  /** Records after which a snapshot is worth its writing. */
+  snapshotEveryRecords?: number
+  /** The default is the disk. */
+  storage?: Storage
+  /** Bytes after which the journal begins another file. */
+  segmentMaxBytes?: number
 }
+
+/** Folding this many records takes about a second. */
+const SNAPSHOT_EVERY_RECORDS = 50_000
 
 /** A settle whose record is in the journal's buffer and not yet known to be on the disk. */
 interface Settling {
@@ -75,8 +86,7 @@ interface Settling {
 }
 
 /** Checks everything that the terms say by themselves. @throws TiramiError TRADE_INVALID */
-function assertTerms(trade: SignedTrade, nowMs: number): void {
-  const { terms } = trade
+function assertTerms(terms: TradeTerms, nowMs: number): void {
   if (terms.provider === terms.consumer) throw tradeInvalid('provider and consumer are the same')
   if (terms.amountTrm <= 0n) throw tradeInvalid('the amount is not above zero')
   if (isZeroNonce(terms.nonce)) throw tradeInvalid('the nonce is all zero')
@@ -84,24 +94,41 @@ function assertTerms(trade: SignedTrade, nowMs: number): void {
   if (ageMs > TIMESTAMP_TOLERANCE_MS || ageMs < -TIMESTAMP_TOLERANCE_MS) {
     throw tradeInvalid('its timestamp is more than an hour away')
   }
-  let valid: ReturnType<typeof verifySignatures>
+}
+
+/** The caller keeps its arrays; what is booked must not change with them. */
+function ownCopy(terms: TradeTerms): TradeTerms {
+  return { ...terms, nonce: Uint8Array.from(terms.nonce) }
+}
+
+/**
+ * Both signatures over `terms`: made here with the keys, or taken when they fit.
+ * @throws TiramiError TRADE_INVALID
+ */
+function sealed(terms: TradeTerms, trade: SignedTrade | UnsignedTrade): SignedTrade {
   try {
-    valid = verifySignatures(trade)
+    return 'providerKey' in trade ? signedHere(terms, trade) : signedElsewhere(terms, trade)
   } catch (error) {
     if (error instanceof RangeError) throw tradeInvalid(error.message)
     throw error
   }
-  if (!valid.providerValid) throw tradeInvalid("the provider's signature does not fit")
-  if (!valid.consumerValid) throw tradeInvalid("the consumer's signature does not fit")
 }
 
-/** The caller keeps its arrays; what is booked must not change with them. */
-function ownCopy(trade: SignedTrade): SignedTrade {
-  return {
-    terms: { ...trade.terms, nonce: Uint8Array.from(trade.terms.nonce) },
-    providerSignature: Uint8Array.from(trade.providerSignature),
-    consumerSignature: Uint8Array.from(trade.consumerSignature),
-  }
+function signedHere(terms: TradeTerms, { providerKey, consumerKey }: UnsignedTrade): SignedTrade {
+  if (providerKey.publicKeyHex !== terms.provider) throw tradeInvalid("the provider's key is not its own")
+  if (consumerKey.publicKeyHex !== terms.consumer) throw tradeInvalid("the consumer's key is not its own")
+  const bytes = canonicalTradeBytes(terms)
+  return { terms, providerSignature: providerKey.sign(bytes), consumerSignature: consumerKey.sign(bytes) }
+}
+
+function signedElsewhere(terms: TradeTerms, trade: SignedTrade): SignedTrade {
+  const providerSignature = Uint8Array.from(trade.providerSignature)
+  const consumerSignature = Uint8Array.from(trade.consumerSignature)
+  const signed = { terms, providerSignature, consumerSignature }
+  const { providerValid, consumerValid } = verifySignatures(signed)
+  if (!providerValid) throw tradeInvalid("the provider's signature does not fit")
+  if (!consumerValid) throw tradeInvalid("the consumer's signature does not fit")
+  return signed
 }
 
 /**
@@ -112,9 +139,10 @@ class JournaledLedger implements Ledger {
   readonly #state: LedgerState
   readonly #clock: Clock
   readonly #journal: Journal
-  readonly #projection: Projection
+  readonly #projection: Projection | null
   readonly #unlock: () => Promise<void>
   readonly #observer: JournalObserver | undefined
+  readonly #snapshots: SnapshotKeeper | null
   /** In the order of the journal. */
   readonly #settling: Settling[] = []
   /** Reservations and nonces of the trades in `#settling`. */
@@ -126,9 +154,10 @@ class JournaledLedger implements Ledger {
     state: LedgerState
     clock: Clock
     journal: Journal
-    projection: Projection
+    projection: Projection | null
     unlock: () => Promise<void>
     observer: JournalObserver | undefined
+    snapshots: SnapshotKeeper | null
   }) {
     this.#state = parts.state
     this.#clock = parts.clock
@@ -136,6 +165,7 @@ class JournaledLedger implements Ledger {
     this.#projection = parts.projection
     this.#unlock = parts.unlock
     this.#observer = parts.observer
+    this.#snapshots = parts.snapshots
     this.#journal.onDurable((end) => this.#bookUpTo(end))
   }
 
@@ -143,6 +173,7 @@ class JournaledLedger implements Ledger {
   async voidLeftovers(): Promise<void> {
     for (const held of this.#state.allPending()) this.#release(held, 'restart')
     await this.#journal.commit()
+    this.#snapshots?.consider()
   }
 
   reserve(request: ReserveRequest): string {
@@ -172,13 +203,14 @@ class JournaledLedger implements Ledger {
     return record.reservation
   }
 
-  async settle(reservationId: string, trade: SignedTrade, facts: JobFacts): Promise<Trade> {
+  async settle(reservationId: string, trade: SignedTrade | UnsignedTrade, facts: JobFacts): Promise<Trade> {
     this.#assertOpen()
     const atMs = this.#nowMs()
     const held = this.#heldForSettle(reservationId, atMs)
-    const { terms, providerSignature, consumerSignature } = ownCopy(trade)
+    const terms = ownCopy(trade.terms)
     this.#assertFits(held, terms)
-    assertTerms({ terms, providerSignature, consumerSignature }, atMs)
+    assertTerms(terms, atMs)
+    const { providerSignature, consumerSignature } = sealed(terms, trade)
     const problem = factsProblem(facts)
     if (problem) throw tradeInvalid(problem)
 
@@ -262,15 +294,15 @@ class JournaledLedger implements Ledger {
 
   listTrades(query: { limit: number; beforeIndex?: number }): Promise<Trade[]> {
     const beforeIndex = query.beforeIndex ?? Number.MAX_SAFE_INTEGER
-    return this.#projection.call({ name: 'list', limit: query.limit, beforeIndex })
+    return this.#queries().call({ name: 'list', limit: query.limit, beforeIndex })
   }
 
   earnings(provider: string, range: EarningsRange): Promise<Earnings> {
-    return this.#projection.call({ name: 'earnings', provider, range, nowMs: this.#nowMs() })
+    return this.#queries().call({ name: 'earnings', provider, range, nowMs: this.#nowMs() })
   }
 
   async proveTrade(tradeId: string): Promise<TradeProof> {
-    const found = await this.#projection.call({ name: 'find', tradeId })
+    const found = await this.#queries().call({ name: 'find', tradeId })
     if (!found) throw tradeNotFound()
     const { trade, signedBytes, providerSignature, consumerSignature } = found
     return {
@@ -288,7 +320,7 @@ class JournaledLedger implements Ledger {
   }
 
   async proveInclusion(tradeId: string, treeSize?: number): Promise<InclusionProof> {
-    const found = await this.#projection.call({ name: 'find', tradeId })
+    const found = await this.#queries().call({ name: 'find', tradeId })
     if (!found) throw tradeNotFound()
     const { trade, signedBytes } = found
     const tree = this.#state.transparency
@@ -320,11 +352,19 @@ class JournaledLedger implements Ledger {
   async #close(): Promise<void> {
     try {
       if (this.#journal.writable) await this.#journal.commit()
+      await this.#snapshots?.settled()
     } finally {
-      await this.#projection.close()
+      await this.#projection?.close()
       await this.#journal.close()
       await this.#unlock()
     }
+  }
+
+  /** @throws TiramiError PROJECTION_UNAVAILABLE for a ledger that was opened without */
+  #queries(): Projection {
+    if (!this.#projection)
+      throw projectionUnavailable(new Error('the ledger was opened without a projection'))
+    return this.#projection
   }
 
   #assertOpen(): void {
@@ -379,8 +419,9 @@ class JournaledLedger implements Ledger {
       next.trade = row.trade
       projected.push(row)
     }
-    this.#projection.insert(projected)
+    this.#projection?.insert(projected)
     for (const { trade } of projected) this.#announce(trade)
+    this.#snapshots?.consider()
   }
 
   #announce(trade: Trade): void {
@@ -431,23 +472,24 @@ function nonceClaim(terms: TradeTerms): string {
  */
 export async function openLedger(options: OpenLedgerOptions): Promise<Ledger> {
   const { directory, clock, projectionWorkerUrl } = options
-  await makePrivateDirectory(directory)
-  const unlock = await lockDirectory(directory)
+  const storage = options.storage ?? diskStorage
+  await storage.makeDirectory(directory)
+  const unlock = await storage.lock(directory)
   let journal: Journal | undefined
   try {
-    const state = new LedgerState()
+    const begun = await begin(options, storage)
+    const { state, position } = begun
     journal = await Journal.open({
       directory,
       clock,
-      openFile: options.file ?? openDiskFile,
-      onReplay: ({ seq, payload }) => {
-        const record = decodeRecord(payload)
-        state.apply(seq, record)
-        if (record.kind === 'events') options.observer?.events(record.events, record.atMs)
-        else if (record.kind === 'settle') options.observer?.trade?.(observed(record))
-      },
-    })
-    const projection = new Projection({ directory, workerUrl: projectionWorkerUrl, journal })
+      storage,
+      from: position,
+      onReplay: (entry) => replay(entry, state, options.observer),
+      ...(options.segmentMaxBytes === undefined ? {} : { segmentMaxBytes: options.segmentMaxBytes }),
+    }).catch((error) => begun.refuse(error))
+    const projection = projectionWorkerUrl
+      ? new Projection({ directory, workerUrl: projectionWorkerUrl, journal })
+      : null
     const ledger = new JournaledLedger({
       state,
       clock,
@@ -455,6 +497,7 @@ export async function openLedger(options: OpenLedgerOptions): Promise<Ledger> {
       projection,
       unlock,
       observer: options.observer,
+      snapshots: snapshotKeeper(options, storage, { journal, state, lastSeq: position.seq }),
     })
     await ledger.voidLeftovers()
     return ledger
@@ -463,4 +506,75 @@ export async function openLedger(options: OpenLedgerOptions): Promise<Ledger> {
     await unlock()
     throw error
   }
+}
+
+function replay({ seq, payload }: JournalRecord, state: LedgerState, observer?: JournalObserver): void {
+  const record = decodeRecord(payload)
+  state.apply(seq, record)
+  if (record.kind === 'events') observer?.events(record.events, record.atMs)
+  else if (record.kind === 'settle') observer?.trade?.(observed(record))
+}
+
+/** The version under which snapshots are kept, or null where an observer could not go on from one. */
+function snapshotVersion({ foldVersion, observer }: OpenLedgerOptions): string | null {
+  const canRestore = !observer || (observer.save && observer.restore)
+  return foldVersion !== undefined && canRestore ? foldVersion : null
+}
+
+interface Beginning {
+  state: LedgerState
+  /** The journal is to be replayed from here. */
+  position: JournalPosition
+  /** Throws what replaying from here threw. */
+  refuse(error: unknown): Promise<never>
+}
+
+/** The state to begin with: a snapshot's, when there is one and the journal under it is unchanged. */
+async function begin(options: OpenLedgerOptions, storage: Storage): Promise<Beginning> {
+  const version = snapshotVersion(options)
+  const found =
+    version === null ? null : await readSnapshot(storage, options.directory, version).catch(() => null)
+  const state = found && restored(found.state, options.observer)
+  if (!found || !state) {
+    return { state: new LedgerState(), position: GENESIS, refuse: (error) => Promise.reject(error) }
+  }
+  return {
+    state,
+    position: found.position,
+    refuse: async (error) => {
+      // Perhaps it is the snapshot that is wrong: the next start does without it.
+      await setSnapshotAside(storage, options.directory).catch(() => undefined)
+      throw error
+    },
+  }
+}
+
+/** @returns null when the snapshot holds something that no ledger can be in */
+function restored(saved: SnapshotState, observer: JournalObserver | undefined): LedgerState | null {
+  try {
+    const state = new LedgerState(saved.ledger)
+    observer?.restore?.(saved.observer)
+    return state
+  } catch (error) {
+    process.emitWarning(`the ledger's snapshot is not used: ${String(error)}`)
+    return null
+  }
+}
+
+function snapshotKeeper(
+  options: OpenLedgerOptions,
+  storage: Storage,
+  { journal, state, lastSeq }: { journal: Journal; state: LedgerState; lastSeq: number },
+): SnapshotKeeper | null {
+  const version = snapshotVersion(options)
+  if (version === null) return null
+  return new SnapshotKeeper({
+    storage,
+    directory: options.directory,
+    version,
+    everyRecords: options.snapshotEveryRecords ?? SNAPSHOT_EVERY_RECORDS,
+    lastSeq,
+    journal,
+    capture: () => ({ ledger: state.save(), observer: options.observer?.save?.() ?? null }),
+  })
 }

@@ -1,15 +1,23 @@
-import { open, readFile } from 'node:fs/promises'
+import { type FileHandle, open, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { hexFromBytes } from '../kernel/index.ts'
 import { journalUnavailable, ledgerLocked, ledgerMissing } from './errors.ts'
-import { readFully } from './journal-file.ts'
-import { decodeHead, GENESIS, HEAD_BYTES, type JournalPosition } from './journal-format.ts'
+import {
+  decodeHead,
+  decodeHeader,
+  GENESIS,
+  HEAD_BYTES,
+  HEADER_MAX_BYTES,
+  type JournalPosition,
+} from './journal-format.ts'
 import { replayJournal } from './journal-recovery.ts'
 import { lockHolder } from './lock.ts'
 import type { SettleRecord } from './record-types.ts'
 import { decodeRecord } from './records.ts'
+import { type FoundSegment, fileOffset, findSegments } from './segments.ts'
 import { LedgerState } from './state.ts'
+import { readFully, type StoredFile } from './storage.ts'
 
 /** A ledger as it lies on the disk. */
 export interface LedgerReading {
@@ -55,33 +63,56 @@ export async function readLedger(
   directory: string,
   onTrade: (record: SettleRecord, index: number) => void = () => undefined,
 ): Promise<LedgerReading> {
-  const path = join(directory, 'journal.log')
-  const handle = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
-    throw error.code === 'ENOENT' ? ledgerMissing(directory) : journalUnavailable(path, error)
-  })
+  const handles: FileHandle[] = []
   try {
     const headPath = join(directory, 'journal.head')
     const writerPid = await lockHolder(directory)
     const head = writerPid === null ? await readHead(headPath) : await readLiveHead(headPath)
     if (writerPid !== null && !head) throw ledgerLocked(writerPid, join(directory, 'lock'))
-    const fileSize = (await handle.stat()).size
+    const files = await openFiles(directory, handles)
+    const live = writerPid !== null && head !== null
     const state = new LedgerState()
-    const replayed = await replayJournal({
-      path,
-      file: { read: (offset, length) => readFully(handle, offset, length) },
+    const { end, tornBytes } = await replayJournal({
+      files: live ? await upTo(head, files) : files,
       head,
-      // Beyond its head a running host is still writing.
-      size: writerPid !== null && head ? Math.min(fileSize, head.offset) : fileSize,
+      from: GENESIS,
       visit: ({ seq, payload }) => {
         const record = decodeRecord(payload)
         state.apply(seq, record)
         if (record.kind === 'settle') onTrade(record, state.tradeCount - 1)
       },
     })
-    const end = replayed?.end ?? GENESIS
-    const tornBytes = replayed?.tornBytes ?? fileSize
     return { records: end.seq, headHashHex: hexFromBytes(end.chainHash), tornBytes, writerPid, state }
   } finally {
-    await handle.close()
+    for (const handle of handles) await handle.close()
   }
+}
+
+async function openFiles(directory: string, handles: FileHandle[]): Promise<FoundSegment[]> {
+  try {
+    const found = await findSegments(directory, await readdir(directory), async (path) => {
+      const handle = await open(path, 'r')
+      handles.push(handle)
+      const { size } = await handle.stat()
+      const read: StoredFile['read'] = (offset, length) => readFully(handle, offset, length)
+      return { path, size, file: { read } }
+    })
+    if (found.length > 0) return found
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw journalUnavailable(directory, error)
+  }
+  throw ledgerMissing(directory)
+}
+
+/** Beyond its head a running host is still writing. */
+async function upTo(head: JournalPosition, files: FoundSegment[]): Promise<FoundSegment[]> {
+  const acknowledged: FoundSegment[] = []
+  for (const found of files) {
+    const header = decodeHeader(await found.file.read(0, Math.min(found.size, HEADER_MAX_BYTES)))
+    // A broken header is left for the replay to judge.
+    if (header && acknowledged.length > 0 && header.start.offset >= head.offset) break
+    const size = header ? Math.min(found.size, fileOffset(header, head.offset)) : found.size
+    acknowledged.push({ ...found, size })
+  }
+  return acknowledged
 }

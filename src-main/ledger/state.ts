@@ -1,5 +1,5 @@
-import { MerkleLog } from '../kernel/index.ts'
-import { Accounts, availableAccount, reservedAccount, type Transfer } from './accounts.ts'
+import { hexFromBytes, MerkleLog } from '../kernel/index.ts'
+import { Accounts, availableAccount, reservedAccount, type SavedAccounts, type Transfer } from './accounts.ts'
 import { digest } from './hash.ts'
 import type { LedgerRecord, ReserveRecord, SettleRecord, VoidRecord } from './record-types.ts'
 import { canonicalTradeBytes, nonceKey } from './trade.ts'
@@ -78,19 +78,59 @@ function assertSameTransfers(actual: Transfer[], expected: Transfer[]): void {
   if (!same) throw new Error('the transfers do not follow from the record')
 }
 
+/** What a snapshot keeps of the state: plain data that a structured clone can carry. */
+export interface SavedState {
+  accounts: SavedAccounts
+  transparency: Uint8Array[]
+  trades: ReturnType<MerkleLog['save']>
+  pending: Reservation[]
+  /** Per provider, 16 bytes for each nonce, in the order of the trades. */
+  nonces: Map<string, Uint8Array>
+}
+
+const NONCE_HEX_DIGITS = 32
+
+const packNonces = (nonces: ReadonlySet<string>): Uint8Array => Buffer.from([...nonces].join(''), 'hex')
+
+function* unpackNonces(packed: Uint8Array): Generator<string> {
+  const digits = hexFromBytes(packed)
+  for (let at = 0; at < digits.length; at += NONCE_HEX_DIGITS) yield digits.slice(at, at + NONCE_HEX_DIGITS)
+}
+
 /**
  * Everything that follows from the journal's records, with no input or output of its own. Live records and replayed
  * records go through the same `apply`. It trusts signatures: they are checked before a record is written and again
  * whenever a proof is asked for.
  */
 export class LedgerState {
-  readonly accounts = new Accounts()
+  readonly accounts: Accounts
   /** Over the canonical bytes of all trades; for proofs. */
-  readonly transparency = new TransparencyTree()
-  readonly #trades = new MerkleLog()
+  readonly transparency: TransparencyTree
+  readonly #trades: MerkleLog
   readonly #pending = new Map<string, Reservation>()
   readonly #pendingByConsumer = new Map<string, Map<string, Reservation>>()
   readonly #nonces = new Map<string, Set<string>>()
+
+  /** @param saved by `save`; nothing for the state before the first record */
+  constructor(saved?: SavedState) {
+    this.accounts = saved ? Accounts.restore(saved.accounts) : new Accounts()
+    this.transparency = saved ? TransparencyTree.restore(saved.transparency) : new TransparencyTree()
+    this.#trades = saved ? MerkleLog.restore(saved.trades) : new MerkleLog()
+    for (const reservation of saved?.pending ?? []) this.#hold(reservation)
+    for (const [provider, packed] of saved?.nonces ?? []) {
+      this.#nonces.set(provider, new Set(unpackNonces(packed)))
+    }
+  }
+
+  save(): SavedState {
+    return {
+      accounts: this.accounts.save(),
+      transparency: this.transparency.save(),
+      trades: this.#trades.save(),
+      pending: this.allPending(),
+      nonces: new Map([...this.#nonces].map(([provider, nonces]) => [provider, packNonces(nonces)])),
+    }
+  }
 
   /** @param sequence journal sequence of the record. @throws Error when the record contradicts the state */
   apply(sequence: number, record: LedgerRecord): void {
@@ -133,11 +173,7 @@ export class LedgerState {
       throw new Error('the reservation exceeds the credit limit')
     }
     this.accounts.apply(record.transfers)
-    const reservation = { id, consumer, provider, amountTrm, expiresAtMs }
-    this.#pending.set(id, reservation)
-    const ofConsumer = this.#pendingByConsumer.get(consumer) ?? new Map<string, Reservation>()
-    ofConsumer.set(id, reservation)
-    this.#pendingByConsumer.set(consumer, ofConsumer)
+    this.#hold({ id, consumer, provider, amountTrm, expiresAtMs })
   }
 
   #applySettle(sequence: number, record: SettleRecord): void {
@@ -169,6 +205,14 @@ export class LedgerState {
     const held = this.#pending.get(reservationId)
     if (!held) throw new Error('the reservation is not pending')
     return held
+  }
+
+  #hold(reservation: Reservation): void {
+    const { id, consumer } = reservation
+    this.#pending.set(id, reservation)
+    const ofConsumer = this.#pendingByConsumer.get(consumer) ?? new Map<string, Reservation>()
+    ofConsumer.set(id, reservation)
+    this.#pendingByConsumer.set(consumer, ofConsumer)
   }
 
   #release(held: Reservation): void {

@@ -4,13 +4,14 @@ import { join } from 'node:path'
 import { type Clock, type KeyPair, keyPairFromSeed } from '../kernel/index.ts'
 import {
   canonicalTradeBytes,
+  diskStorage,
   type JobFacts,
-  type JournalFile,
   type Ledger,
-  type OpenJournalFile,
-  openDiskFile,
+  type OpenLedgerOptions,
   openLedger,
   type SignedTrade,
+  type Storage,
+  type StoredFile,
   type TradeTerms,
 } from './index.ts'
 
@@ -37,13 +38,13 @@ export const FAST_PARENT = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
 
 export function open(
   directory: string,
-  options: { clock?: Clock; file?: OpenJournalFile; worker?: URL } = {},
+  { worker, ...options }: Partial<OpenLedgerOptions> & { worker?: URL } = {},
 ): Promise<Ledger> {
   return openLedger({
     directory,
-    clock: options.clock ?? new ManualClock(),
-    projectionWorkerUrl: options.worker ?? workerUrl,
-    ...(options.file ? { file: options.file } : {}),
+    clock: new ManualClock(),
+    projectionWorkerUrl: worker ?? workerUrl,
+    ...options,
   })
 }
 
@@ -120,12 +121,15 @@ export class FaultyDisk {
   /** Slows each sync down, so that batches form. */
   syncDelayMs = 0
 
-  readonly open: OpenJournalFile = async (path) => {
-    const file = await openDiskFile(path)
-    return path.endsWith('journal.log') ? this.#wrap(file) : file
+  readonly storage: Storage = {
+    ...diskStorage,
+    open: async (path) => {
+      const file = await diskStorage.open(path)
+      return path.endsWith('journal.log') ? this.#wrap(file) : file
+    },
   }
 
-  #wrap(file: JournalFile): JournalFile {
+  #wrap(file: StoredFile): StoredFile {
     return {
       read: (offset, length) => file.read(offset, length),
       truncate: (size) => file.truncate(size),

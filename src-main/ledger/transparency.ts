@@ -41,6 +41,20 @@ class HashList {
     this.#length++
   }
 
+  /** The hashes one after the other. */
+  save(): Uint8Array {
+    return this.#bytes.slice(0, this.#length * HASH_BYTES)
+  }
+
+  static restore(saved: Uint8Array): HashList {
+    const list = new HashList()
+    // Twice as long: room to grow, as if it had doubled.
+    list.#bytes = new Uint8Array(Math.max(FIRST_CAPACITY * HASH_BYTES, 2 * saved.length))
+    list.#bytes.set(saved)
+    list.#length = saved.length / HASH_BYTES
+    return list
+  }
+
   /** A copy: callers cannot change the tree. */
   at(index: number): Uint8Array {
     return this.#bytes.slice(index * HASH_BYTES, (index + 1) * HASH_BYTES)
@@ -64,6 +78,17 @@ export class TransparencyTree {
   /** Number of leaves. */
   get size(): number {
     return this.#levels[0]?.length ?? 0
+  }
+
+  /** What `restore` takes: the hashes of each level, leaves first, 32 bytes each. */
+  save(): Uint8Array[] {
+    return this.#levels.map((level) => level.save())
+  }
+
+  static restore(saved: readonly Uint8Array[]): TransparencyTree {
+    const tree = new TransparencyTree()
+    tree.#levels.push(...saved.map(HashList.restore))
+    return tree
   }
 
   /** @returns the index of the new leaf */

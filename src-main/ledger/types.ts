@@ -1,4 +1,5 @@
 import type { Earnings, EarningsRange, Trade, TradeProof } from '../../src-preload/contract/index.ts'
+import type { KeyPair } from '../kernel/index.ts'
 
 /** What both parties sign (spec section 2.3, layout v2). */
 export interface TradeTerms {
@@ -17,6 +18,13 @@ export interface SignedTrade {
   /** 64 bytes over `canonicalTradeBytes(terms)`. */
   providerSignature: Uint8Array
   consumerSignature: Uint8Array
+}
+
+/** A trade whose both parties' keys this host holds: the ledger signs it. */
+export interface UnsignedTrade {
+  terms: TradeTerms
+  providerKey: KeyPair
+  consumerKey: KeyPair
 }
 
 /** Facts about the job that are not signed. */
@@ -83,6 +91,13 @@ export interface JournalObserver {
   /** The economy's own events. @throws anything to refuse a journal that does not make sense */
   events(events: readonly JournalEvent[], atMs: number): void
   trade?(trade: ObservedTrade): void
+  /**
+   * All that was heard so far, as plain data that a structured clone can carry. Without it there are no snapshots and
+   * every start hears the whole journal.
+   */
+  save?(): unknown
+  /** Called first, and once, instead of hearing what `save` had heard. @throws anything to refuse, unchanged */
+  restore?(saved: unknown): void
 }
 
 /** One booked trade as the journal tells it. */
@@ -134,11 +149,12 @@ export interface Ledger {
   reserve(request: ReserveRequest): string
   /**
    * Posts at most the reserved amount, releases the rest, books the trade; all or nothing.
-   * Resolves when the records are on disk: only then may the trade be acknowledged.
+   * Resolves when the records are on disk: only then may the trade be acknowledged. Signatures that come from elsewhere
+   * are verified strictly; those that the ledger makes itself are not verified again.
    * @throws TiramiError RESERVATION_UNKNOWN (409; used, voided or expired), TRADE_INVALID (400; bad signature,
    *   replayed nonce, wrong parties, amount above the reservation), JOURNAL_WRITE_FAILED (503), LEDGER_CLOSED
    */
-  settle(reservationId: string, trade: SignedTrade, facts: JobFacts): Promise<Trade>
+  settle(reservationId: string, trade: SignedTrade | UnsignedTrade, facts: JobFacts): Promise<Trade>
   /** Releases the whole reservation. Unknown ids are ignored: voiding twice is harmless. */
   void(reservationId: string, reason: string): void
   /**

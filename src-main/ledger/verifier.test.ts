@@ -3,8 +3,8 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { openDiskFile } from './index.ts'
-import { encodeFrame, GENESIS, JOURNAL_HEADER, type JournalPosition } from './journal-format.ts'
+import { diskStorage } from './index.ts'
+import { encodeFrame, GENESIS, HEADER_BYTES, JOURNAL_HEADER, type JournalPosition } from './journal-format.ts'
 import { scanRecords } from './journal-recovery.ts'
 import { book, open, reserve, withDirectory } from './test-support.ts'
 
@@ -27,10 +27,11 @@ async function someHistory(directory: string) {
 
 /** Rewrites every record through `change`, with correct checksums and a correct chain. */
 async function forge(path: string, change: (json: string) => string): Promise<Buffer> {
-  const file = await openDiskFile(path)
+  const file = await diskStorage.open(path)
+  const segment = { path, file, start: GENESIS, headerBytes: HEADER_BYTES }
   const frames: Uint8Array[] = [JOURNAL_HEADER]
   let at: JournalPosition = GENESIS
-  await scanRecords(file, GENESIS, await file.size(), ({ payload }) => {
+  await scanRecords(segment, GENESIS, await file.size(), ({ payload }) => {
     const { frame, after } = encodeFrame(Buffer.from(change(Buffer.from(payload).toString())), at)
     frames.push(frame)
     at = after
