@@ -1,6 +1,7 @@
 export {
   type AccessAction,
   AccessEvent,
+  type AccessState,
   applyAccessEvent,
   authorise,
   decideIssue,
@@ -67,6 +68,7 @@ export {
 } from './pricing.ts'
 export { decideReferralProgress, decideSponsor, type Referral, referralsOf } from './referral.ts'
 export {
+  averageReputation,
   consensusReputation,
   decideObservation,
   decideReputationChange,
@@ -98,23 +100,32 @@ export {
   safetyGauges,
 } from './safety.ts'
 export { decideSlashes, hasFault, type Slash, type SlashCandidate, slashEvents } from './slashing.ts'
-export { type Eligibility, requireEligibleProvider } from './stake-gate.ts'
+export { type Eligibility, providerEligibility, requireEligibleProvider } from './stake-gate.ts'
 export {
   decideExtendStake,
   decideStake,
   decideUnstake,
   lockedStakeTrm,
+  requireClock,
   type Stake,
   stakeMultiplier,
   stakeOf,
 } from './staking.ts'
 export { tableEntries, tableGet } from './table.ts'
-export { feeActive, halvingEpoch, mintedTrm, supplyFactor, yieldRatePerHour } from './tokenomics.ts'
+export {
+  feeActive,
+  halvingEpoch,
+  mintedTrm,
+  supplyFactor,
+  transactionFeeTrm,
+  yieldRatePerHour,
+} from './tokenomics.ts'
 export {
   availableAccount,
   type Decision,
   type EconomyContext,
   type Movement,
+  smaller,
   stakedAccount,
 } from './types.ts'
 export {

@@ -11,6 +11,7 @@ import {
   type Decision,
   type EconomyContext,
   floorShare,
+  limiterMs,
   MICRO,
   type Movement,
   micro,
@@ -53,7 +54,8 @@ export function requireLendingOpen(
   if (tripped || recentDefaultRate(state.recentClosures, nowMs, p) > p.DEFAULT_RATE_THRESHOLD) {
     throw refusal('LENDING_PAUSED', 'Too many loans have defaulted.', 'Try again in an hour.', 503)
   }
-  const opened = state.recentOpeningsMs.filter((atMs) => nowMs - atMs < p.LENDING_VELOCITY_WINDOW_MS).length
+  const limitMs = limiterMs(state.recentOpeningsMs, nowMs)
+  const opened = state.recentOpeningsMs.filter((atMs) => limitMs - atMs < p.LENDING_VELOCITY_WINDOW_MS).length
   if (opened >= p.VELOCITY_LIMIT_LOANS_PER_MINUTE) {
     throw refusal('LENDING_VELOCITY', 'Too many loans in one minute.', 'Try again in a minute.', 429)
   }
@@ -255,11 +257,12 @@ function opened(state: LendingState, event: EventOf<'loan.opened'>): LendingStat
     dueAtMs,
   }
   const { LENDING_VELOCITY_WINDOW_MS: windowMs } = RULE_PARAMETERS
+  const openedAtMs = limiterMs(state.recentOpeningsMs, atMs)
   return {
     ...state,
     lentTrm: state.lentTrm + principalTrm,
     loans: tableSet(state.loans, loanId, terms),
-    recentOpeningsMs: [...state.recentOpeningsMs.filter((then) => atMs - then < windowMs), atMs],
+    recentOpeningsMs: [...state.recentOpeningsMs.filter((then) => openedAtMs - then < windowMs), openedAtMs],
   }
 }
 

@@ -12,7 +12,7 @@ import type { EconomyEvent, EventOf, ReputationCause } from './events.ts'
 import { IMMUTABLE_PARAMETERS, type Parameters } from './parameters.ts'
 import { refusal } from './refusal.ts'
 import { Fraction, Hex32, Millis, SignatureHex, Whole } from './schema.ts'
-import { emptyTable, type Table, tableCodec, tableGet, tableSet } from './table.ts'
+import { emptyTable, type Table, tableCodec, tableEntries, tableGet, tableSet } from './table.ts'
 import { clamp, type Decision, type EconomyContext, smaller } from './types.ts'
 import { f64be, u64be } from './wire.ts'
 
@@ -63,6 +63,14 @@ export function adjustReputation(value: number, delta: number): number {
 
 export function localReputation(state: ReputationState, node: string, p: Parameters): number {
   return tableGet(state.local, node) ?? p.DEFAULT_REPUTATION
+}
+
+/** Mean of our own view over all the nodes that the ledger knows, each counting alike; 0 when it knows none. */
+export function averageReputation(state: ReputationState, knownNodes: number, p: Parameters): number {
+  const local = tableEntries(state.local).map(([, reputation]) => reputation)
+  const unjudged = Math.max(0, knownNodes - local.length)
+  const sum = local.reduce((total, reputation) => total + reputation, unjudged * p.DEFAULT_REPUTATION)
+  return knownNodes === 0 ? 0 : sum / (local.length + unjudged)
 }
 
 /** Oldest first. */

@@ -79,8 +79,11 @@ export function stakeMultiplier(state: StakingState, node: string, context: Econ
   return lockedStakeTrm(state, node, context) >= stake.minimumTrm ? stake.multiplier : 1
 }
 
-/** A lock that starts in the past would end early once the clock is right again. */
-function requireClock(state: StakingState, { nowMs, parameters: p }: EconomyContext): void {
+/**
+ * A lock or a loan that starts in the past would end early once the clock is right again.
+ * @throws TiramiError CLOCK_BEHIND (409)
+ */
+export function requireClock(state: StakingState, { nowMs, parameters: p }: EconomyContext): void {
   if (nowMs >= state.latestMs - p.CLOCK_TOLERANCE_MS) return
   throw refusal(
     'CLOCK_BEHIND',

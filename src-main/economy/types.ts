@@ -73,6 +73,14 @@ export function clamp(value: number, low: number, high: number): number {
   return value > low ? Math.min(value, high) : low
 }
 
+/**
+ * The time that a limiter goes by: never earlier than what it has counted, so that a clock turned back and forth
+ * lets nothing more through than one that stands still.
+ */
+export function limiterMs(countedMs: readonly number[], nowMs: number): number {
+  return Math.max(nowMs, ...countedMs)
+}
+
 export function smaller(left: bigint, right: bigint): bigint {
   return left < right ? left : right
 }

@@ -48,10 +48,18 @@ describe('welcome loan (vectors V4.15)', () => {
     expect(bank.balances.get('system:mint')).toBeUndefined()
   })
 
+  it('is also for a node that cannot pay a stake from its first earnings (corrected: with real stakes it could never serve again)', () => {
+    const earned = (amountTrm: bigint) => openBank({ [`available:${NODE}`]: amountTrm })
+    expect(codeOf(() => grant(earned(99n), { contributedTrm: 99n }))).toBeNull()
+    expect(codeOf(() => grant(earned(100n), { contributedTrm: 99n }))).toBe('WELCOME_ALREADY_KNOWN')
+    expect(codeOf(() => grant(earned(0n), { contributedTrm: 100n }))).toBe('WELCOME_ALREADY_KNOWN')
+    expect(codeOf(() => grant(earned(-1n)))).toBe('WELCOME_ALREADY_KNOWN')
+  })
+
   it('refuses known nodes, a sunset economy, too many newcomers and bad buckets', () => {
-    const bank = openBank({ [`available:${NODE}`]: 1n })
+    const bank = openBank()
+    grant(bank)
     expect(codeOf(() => grant(bank))).toBe('WELCOME_ALREADY_KNOWN')
-    expect(codeOf(() => grant(openBank(), { contributedTrm: 1n }))).toBe('WELCOME_ALREADY_KNOWN')
     expect(codeOf(() => grant(openBank(), { consumedTrm: 1n }))).toBe('WELCOME_ALREADY_KNOWN')
     expect(codeOf(() => grant(openBank({ 'system:mint': -15_750_000_000n })))).toBe('WELCOME_CLOSED')
     expect(codeOf(() => grant(openBank({ 'system:mint': -15_749_999_999n })))).toBeNull()

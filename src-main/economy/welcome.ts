@@ -12,7 +12,14 @@ import { refusal } from './refusal.ts'
 import { Hex32, Millis, Whole } from './schema.ts'
 import { emptyTable, type Table, tableCodec, tableGet, tableSet } from './table.ts'
 import { halvingEpoch, mintedTrm } from './tokenomics.ts'
-import { availableAccount, type Decision, type EconomyContext, HOUR_MS, stakedAccount } from './types.ts'
+import {
+  availableAccount,
+  type Decision,
+  type EconomyContext,
+  HOUR_MS,
+  limiterMs,
+  stakedAccount,
+} from './types.ts'
 
 /** A line of credit, not a grant: nothing is minted, the node may go this far below zero until it expires. */
 export interface WelcomeLoan {
@@ -73,17 +80,24 @@ export function bucketAllowance(
   >,
 ): number {
   const cap = p.WELCOME_LOAN_PER_BUCKET_CAP * (stakeProven ? p.WELCOME_STAKE_PROVEN_FACTOR : 1)
-  return Math.max(0, cap - grants.filter((atMs) => nowMs - atMs < p.WELCOME_BUCKET_WINDOW_MS).length)
+  const limitMs = limiterMs(grants, nowMs)
+  return Math.max(0, cap - grants.filter((atMs) => limitMs - atMs < p.WELCOME_BUCKET_WINDOW_MS).length)
 }
 
+/**
+ * A newcomer has spent nothing and cannot pay a stake from what it has earned. The original refuses whoever has earned
+ * anything; with stakes that are really debited that node could never serve again (spec section 2.11).
+ */
 function requireNewcomer(state: WelcomeState, command: WelcomeCommand, context: EconomyContext): void {
-  const { node } = command
+  const { node, contributedTrm } = command
   if (nodeIdEntropyBits(node) < context.parameters.NODE_ID_MIN_ENTROPY_BITS) {
     const nextStep = 'Generate a new key pair.'
     throw refusal('LOW_ENTROPY_NODE_ID', 'The node id does not look like a key.', nextStep, 400)
   }
-  const hasHistory = command.contributedTrm > 0n || command.consumedTrm > 0n
-  if (hasHistory || tableGet(state.loans, node) || context.balanceTrm(availableAccount(node)) !== 0n) {
+  const stakeTrm = BigInt(context.parameters.MIN_PROVIDER_STAKE_TRM)
+  const haveTrm = context.balanceTrm(availableAccount(node))
+  const established = command.consumedTrm > 0n || contributedTrm >= stakeTrm || haveTrm >= stakeTrm
+  if (established || haveTrm < 0n || tableGet(state.loans, node)) {
     throw refusal('WELCOME_ALREADY_KNOWN', 'Welcome loans are for new nodes.', 'Earn TRM by serving.')
   }
 }
@@ -166,12 +180,12 @@ export function applyWelcome(state: WelcomeState, event: EconomyEvent): WelcomeS
     case 'welcome.granted': {
       const { node, bucket, expiresAtMs, atMs } = event
       const loan: WelcomeLoan = { principalTrm: BigInt(event.principalTrm), expiresAtMs, status: 'active' }
-      const recent = (tableGet(state.buckets, bucket) ?? []).filter(
-        (then) => atMs - then < event.bucketWindowMs,
-      )
+      const grants = tableGet(state.buckets, bucket) ?? []
+      const grantedAtMs = limiterMs(grants, atMs)
+      const recent = grants.filter((then) => grantedAtMs - then < event.bucketWindowMs)
       return {
         loans: tableSet(state.loans, node, loan),
-        buckets: tableSet(state.buckets, bucket, [...recent, atMs]),
+        buckets: tableSet(state.buckets, bucket, [...recent, grantedAtMs]),
       }
     }
     case 'welcome.settled': {

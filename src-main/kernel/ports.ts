@@ -1,9 +1,26 @@
 import { randomBytes } from 'node:crypto'
+import { TiramiError } from './errors.ts'
 
 /** Wall clock, injected so that a whole host can run under a seeded simulator. */
 export interface Clock {
   /** Milliseconds since the Unix epoch. */
   nowMs(): number
+}
+
+/** The last millisecond of the year 9999: later times have no usual notation, and adding to them loses digits. */
+const LATEST_MS = 253_402_300_799_999
+
+/**
+ * The clock in whole milliseconds, as every record stores it.
+ * @throws TiramiError CLOCK_UNREADABLE (503) for NaN, and before 1970 or after 9999
+ */
+export function readClockMs(clock: Clock): number {
+  const nowMs = Math.floor(clock.nowMs())
+  if (nowMs >= 0 && nowMs <= LATEST_MS) return nowMs
+  throw new TiramiError('CLOCK_UNREADABLE', 'The time cannot be read, so nothing can be dated.', {
+    nextStep: 'Set this computer’s clock.',
+    httpStatus: 503,
+  })
 }
 
 /** Source of randomness; cryptographically strong in production. */

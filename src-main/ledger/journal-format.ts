@@ -84,6 +84,18 @@ export function encodeFrame(
   return { frame, after: { seq: before.seq + 1, offset: before.offset + frame.length, chainHash } }
 }
 
+/** Bytes that a record with a payload of this length takes. */
+export const frameBytes = (payloadBytes: number): number => PREFIX_BYTES + payloadBytes + HASH_BYTES
+
+/** @returns the payload of the record that `bytes` begins with, or null when it is not whole and intact */
+export function intactPayload(bytes: Buffer): Buffer | null {
+  if (bytes.length < PREFIX_BYTES) return null
+  const payload = bytes.subarray(PREFIX_BYTES, PREFIX_BYTES + bytes.readUInt32LE(0))
+  return bytes.length >= frameBytes(payload.length) && crc32(payload) === bytes.readUInt32LE(4)
+    ? payload
+    : null
+}
+
 type FrameResult =
   | { type: 'record'; record: JournalRecord }
   | { type: 'incomplete' }
@@ -93,18 +105,18 @@ type FrameResult =
 export function decodeFrame(bytes: Buffer, at: number, before: JournalPosition): FrameResult {
   if (bytes.length - at < PREFIX_BYTES) return { type: 'incomplete' }
   const length = bytes.readUInt32LE(at)
-  const frameBytes = PREFIX_BYTES + length + HASH_BYTES
-  const endOffset = before.offset + frameBytes
+  const size = frameBytes(length)
+  const endOffset = before.offset + size
   if (length === 0 || length > PAYLOAD_MAX_BYTES) {
     return { type: 'bad', why: `a record cannot have ${length} bytes`, endOffset }
   }
-  if (bytes.length - at < frameBytes) return { type: 'incomplete' }
+  if (bytes.length - at < size) return { type: 'incomplete' }
   const payload = bytes.subarray(at + PREFIX_BYTES, at + PREFIX_BYTES + length)
   if (crc32(payload) !== bytes.readUInt32LE(at + 4)) {
     return { type: 'bad', why: 'the checksum of a record does not match', endOffset }
   }
   const chainHash = digest(Buffer.concat([before.chainHash, payload]))
-  if (!bytes.subarray(at + PREFIX_BYTES + length, at + frameBytes).equals(chainHash)) {
+  if (!bytes.subarray(at + PREFIX_BYTES + length, at + size).equals(chainHash)) {
     return { type: 'bad', why: 'the hash chain is broken', endOffset }
   }
   return { type: 'record', record: { seq: before.seq + 1, offset: endOffset, chainHash, payload } }

@@ -1,7 +1,13 @@
 import { basename, join } from 'node:path'
 import { type Clock, TiramiError } from '../kernel/index.ts'
 import { journalDamaged, journalUnavailable, journalWriteFailed, ledgerClosed } from './errors.ts'
-import { encodeFrame, encodeHead, type JournalPosition } from './journal-format.ts'
+import {
+  encodeFrame,
+  encodeHead,
+  intactPayload,
+  type JournalPosition,
+  RECORD_MAX_BYTES,
+} from './journal-format.ts'
 import {
   beginSegment,
   endsAt,
@@ -173,6 +179,14 @@ export class Journal {
       at = end
     }
     return at
+  }
+
+  /** @returns the payload of the durable record that starts at byte `offset`, or null when there is none, intact */
+  async payloadAt(offset: number): Promise<Buffer | null> {
+    const segment = this.#segments.findLast(({ start }) => start.offset <= offset)
+    if (!segment || offset >= this.#durable.offset) return null
+    const length = Math.min(RECORD_MAX_BYTES, this.#durable.offset - offset)
+    return intactPayload(await segment.file.read(fileOffset(segment, offset), length))
   }
 
   /** Whether a record ends at `position` with that chain hash: whoever saved it has seen this history. */

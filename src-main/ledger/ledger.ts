@@ -1,5 +1,5 @@
 import type { Earnings, EarningsRange, Trade, TradeProof } from '../../src-preload/contract/index.ts'
-import { type Clock, hexFromBytes, verifyStrict } from '../kernel/index.ts'
+import { type Clock, hexFromBytes, readClockMs, verifyStrict } from '../kernel/index.ts'
 import {
   eventInvalid,
   insufficientBalance,
@@ -10,7 +10,7 @@ import {
   tradeNotFound,
 } from './errors.ts'
 import { Journal } from './journal.ts'
-import { GENESIS, type JournalPosition, type JournalRecord } from './journal-format.ts'
+import { frameBytes, GENESIS, type JournalPosition, type JournalRecord } from './journal-format.ts'
 import { Projection, projectTrade } from './projection.ts'
 import type { ProjectedTrade } from './projection-store.ts'
 import { consistencyProof, inclusionProof, transparencyHead } from './proofs.ts'
@@ -33,8 +33,7 @@ import {
   voidTransfers,
 } from './state.ts'
 import { diskStorage, type Storage } from './storage.ts'
-import { canonicalTradeBytes, isZeroNonce, nonceKey, verifySignatures } from './trade.ts'
-import { transparencyLeafHash } from './transparency.ts'
+import { canonicalTradeBytes, isZeroNonce, nonceKey, tradeLeafHash, verifySignatures } from './trade.ts'
 import type {
   Balance,
   ConsistencyProof,
@@ -81,6 +80,8 @@ const SNAPSHOT_EVERY_RECORDS = 50_000
 /** A settle whose record is in the journal's buffer and not yet known to be on the disk. */
 interface Settling {
   record: SettleRecord
+  /** Byte of the journal at which the record starts. */
+  offset: number
   end: JournalPosition
   trade: Trade | null
 }
@@ -149,6 +150,8 @@ class JournaledLedger implements Ledger {
   readonly #claims = new Set<string>()
   readonly #listeners = new Set<(trade: Trade) => void>()
   #closing: Promise<void> | null = null
+  /** The last time that could be read, in this process. */
+  #latestMs = 0
 
   constructor(parts: {
     state: LedgerState
@@ -302,9 +305,8 @@ class JournaledLedger implements Ledger {
   }
 
   async proveTrade(tradeId: string): Promise<TradeProof> {
-    const found = await this.#queries().call({ name: 'find', tradeId })
-    if (!found) throw tradeNotFound()
-    const { trade, signedBytes, providerSignature, consumerSignature } = found
+    const { trade, record, signedBytes } = await this.#find(tradeId)
+    const { providerSignature, consumerSignature } = record
     return {
       tradeId,
       signedBytesHex: hexFromBytes(signedBytes),
@@ -320,15 +322,20 @@ class JournaledLedger implements Ledger {
   }
 
   async proveInclusion(tradeId: string, treeSize?: number): Promise<InclusionProof> {
+    const { trade, signedBytes } = await this.#find(tradeId)
+    const tree = this.#state.transparency
+    return inclusionProof(tree, { tradeId, index: trade.index, signedBytes }, treeSize)
+  }
+
+  /** The trade as the journal has it. @throws TiramiError TRADE_NOT_FOUND, PROJECTION_UNAVAILABLE */
+  async #find(tradeId: string): Promise<{ trade: Trade; record: SettleRecord; signedBytes: Uint8Array }> {
     const found = await this.#queries().call({ name: 'find', tradeId })
     if (!found) throw tradeNotFound()
-    const { trade, signedBytes } = found
-    const tree = this.#state.transparency
-    const proof = inclusionProof(tree, { tradeId, index: trade.index, signedBytes }, treeSize)
-    if (proof.leafHashHex !== hexFromBytes(transparencyLeafHash(signedBytes))) {
-      throw projectionUnavailable(new Error(`trade ${trade.index} is not the one in the journal`))
-    }
-    return proof
+    const payload = await this.#journal.payloadAt(found.recordOffset)
+    const record = payload && decodeRecord(payload)
+    const isIt = record?.kind === 'settle' && hexFromBytes(tradeLeafHash(record.terms)) === tradeId
+    if (!isIt) throw projectionUnavailable(new Error(`trade ${found.trade.index} is not where it should be`))
+    return { trade: found.trade, record, signedBytes: canonicalTradeBytes(record.terms) }
   }
 
   proveConsistency(first: number, second?: number): ConsistencyProof {
@@ -372,9 +379,19 @@ class JournaledLedger implements Ledger {
     this.#journal.assertWritable()
   }
 
-  /** Whole milliseconds whatever the clock gives: the journal's schema takes nothing else. */
+  /** Whole milliseconds: the journal's schema takes nothing else. @throws TiramiError CLOCK_UNREADABLE */
   #nowMs(): number {
-    return Math.max(0, Math.floor(this.#clock.nowMs()))
+    this.#latestMs = readClockMs(this.#clock)
+    return this.#latestMs
+  }
+
+  /** A hold must end whatever the clock gives: an unreadable one stands still. */
+  #stampMs(): number {
+    try {
+      return this.#nowMs()
+    } catch {
+      return this.#latestMs
+    }
   }
 
   #heldForSettle(reservationId: string, atMs: number): Reservation {
@@ -398,8 +415,9 @@ class JournaledLedger implements Ledger {
   }
 
   #appendSettle(record: SettleRecord): Settling {
-    const end = this.#journal.append(encodeRecord(record))
-    const settling: Settling = { record, end, trade: null }
+    const payload = encodeRecord(record)
+    const end = this.#journal.append(payload)
+    const settling: Settling = { record, offset: end.offset - frameBytes(payload.length), end, trade: null }
     this.#settling.push(settling)
     this.#claims.add(record.reservation).add(nonceClaim(record.terms))
     return settling
@@ -411,7 +429,7 @@ class JournaledLedger implements Ledger {
     for (let next = this.#settling[0]; next && next.end.seq <= end.seq; next = this.#settling[0]) {
       this.#settling.shift()
       const { record } = next
-      const row = projectTrade(record, this.#state.tradeCount, next.end)
+      const row = projectTrade(record, this.#state.tradeCount, next.end, next.offset)
       this.#state.apply(next.end.seq, record)
       this.#observer?.trade?.(observed(record))
       this.#claims.delete(record.reservation)
@@ -442,7 +460,7 @@ class JournaledLedger implements Ledger {
   }
 
   #release(held: Reservation, reason: string): void {
-    const atMs = this.#nowMs()
+    const atMs = this.#stampMs()
     const sequence = this.#journal.nextSeq
     const record: VoidRecord = {
       kind: 'void',

@@ -1,7 +1,8 @@
 import type { Database, SqlJsStatic, Statement } from 'sql.js'
 import type { Earnings, EarningsRange, Trade } from '../../src-preload/contract/index.ts'
+import { bytesFromHex, hexFromBytes } from '../kernel/index.ts'
 
-const SCHEMA_VERSION = 2
+const SCHEMA_VERSION = 3
 const HOUR_MS = 3_600_000
 
 /** How far into the journal the projection has come. Hex and numbers only: it crosses a thread. */
@@ -16,24 +17,22 @@ export interface ProjectionPosition {
 /** A settled trade on its way into the tables. */
 export interface ProjectedTrade {
   trade: Trade
-  signedBytes: Uint8Array
-  providerSignature: Uint8Array
-  consumerSignature: Uint8Array
+  /** Byte of the journal at which its record starts: what was signed is read from there. */
+  recordOffset: number
   /** The place in the journal just after the trade. */
   position: ProjectionPosition
 }
 
-type ProvenTrade = Pick<ProjectedTrade, 'trade' | 'signedBytes' | 'providerSignature' | 'consumerSignature'>
+type FoundTrade = Pick<ProjectedTrade, 'trade' | 'recordOffset'>
 
 // SQLite has no unsigned 64-bit integers and sql.js hands numbers out as doubles, so amounts are decimal text and
-// are added up as bigint. The sums by hour keep reading the earnings independent of the number of trades.
+// are added up as bigint. Keys and hashes are bytes, half their text: a row takes some 250 bytes. The sums by hour keep reading the earnings independent of the number of trades.
 const SCHEMA = `
   CREATE TABLE trades (
-    idx INTEGER PRIMARY KEY, trade_id TEXT NOT NULL UNIQUE, provider TEXT NOT NULL, consumer TEXT NOT NULL,
+    idx INTEGER PRIMARY KEY, trade_id BLOB NOT NULL UNIQUE, provider BLOB NOT NULL, consumer BLOB NOT NULL,
     consumer_label TEXT NOT NULL, own_key INTEGER NOT NULL, amount_trm TEXT NOT NULL, flop TEXT NOT NULL,
     prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, latency_ms REAL NOT NULL,
-    model_id TEXT NOT NULL, timestamp_ms INTEGER NOT NULL, signed_bytes BLOB NOT NULL,
-    provider_signature BLOB NOT NULL, consumer_signature BLOB NOT NULL
+    model_id TEXT NOT NULL, timestamp_ms INTEGER NOT NULL, record_offset INTEGER NOT NULL
   ) STRICT;
   CREATE TABLE hours (
     provider TEXT NOT NULL, start_ms INTEGER NOT NULL, amount_trm TEXT NOT NULL, own_keys_trm TEXT NOT NULL,
@@ -64,10 +63,10 @@ type Row = Record<string, unknown>
 
 function tradeOf(row: Row): Trade {
   return {
-    tradeId: String(row.trade_id),
+    tradeId: hex(row.trade_id),
     index: Number(row.idx),
-    provider: String(row.provider),
-    consumer: String(row.consumer),
+    provider: hex(row.provider),
+    consumer: hex(row.consumer),
     consumerLabel: String(row.consumer_label),
     ownKey: row.own_key === 1,
     amountTrm: String(row.amount_trm),
@@ -82,9 +81,9 @@ function tradeOf(row: Row): Trade {
   }
 }
 
-function blob(value: unknown): Uint8Array {
+function hex(value: unknown): string {
   if (!(value instanceof Uint8Array)) throw new Error('a column of bytes holds something else')
-  return value
+  return hexFromBytes(value)
 }
 
 interface Sum {
@@ -179,15 +178,10 @@ export class ProjectionStore {
     return this.#rows(sql, [beforeIndex, limit]).map(tradeOf)
   }
 
-  find(tradeId: string): ProvenTrade | null {
-    const row = this.#rows('SELECT * FROM trades WHERE trade_id = ?', [tradeId])[0]
-    if (!row) return null
-    return {
-      trade: tradeOf(row),
-      signedBytes: blob(row.signed_bytes),
-      providerSignature: blob(row.provider_signature),
-      consumerSignature: blob(row.consumer_signature),
-    }
+  /** @param tradeId 64 hex digits */
+  find(tradeId: string): FoundTrade | null {
+    const row = this.#rows('SELECT * FROM trades WHERE trade_id = ?', [bytesFromHex(tradeId)])[0]
+    return row ? { trade: tradeOf(row), recordOffset: Number(row.record_offset) } : null
   }
 
   /** Buckets are aligned to their own size in UTC; the last one holds `nowMs`. */
@@ -227,14 +221,14 @@ export class ProjectionStore {
   }
 
   #insertTrades(trades: readonly ProjectedTrade[]): void {
-    const statement = this.#db.prepare(`INSERT INTO trades VALUES (${Array(16).fill('?').join(', ')})`)
+    const statement = this.#db.prepare(`INSERT INTO trades VALUES (${Array(14).fill('?').join(', ')})`)
     try {
-      for (const { trade, signedBytes, providerSignature, consumerSignature } of trades) {
+      for (const { trade, recordOffset } of trades) {
         statement.run([
           trade.index,
-          trade.tradeId,
-          trade.provider,
-          trade.consumer,
+          bytesFromHex(trade.tradeId),
+          bytesFromHex(trade.provider),
+          bytesFromHex(trade.consumer),
           trade.consumerLabel,
           trade.ownKey ? 1 : 0,
           trade.amountTrm,
@@ -244,9 +238,7 @@ export class ProjectionStore {
           trade.latencyMs,
           trade.modelId,
           trade.timestampMs,
-          signedBytes,
-          providerSignature,
-          consumerSignature,
+          recordOffset,
         ])
       }
     } finally {
@@ -277,7 +269,7 @@ export class ProjectionStore {
     }
   }
 
-  #rows(sql: string, parameters: (string | number)[] = []): Row[] {
+  #rows(sql: string, parameters: (string | number | Uint8Array)[] = []): Row[] {
     const statement: Statement = this.#db.prepare(sql)
     try {
       statement.bind(parameters)

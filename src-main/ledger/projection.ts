@@ -1,9 +1,9 @@
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { bytesFromHex, hexFromBytes, sha256 } from '../kernel/index.ts'
+import { bytesFromHex, hexFromBytes } from '../kernel/index.ts'
 import { ledgerClosed, projectionUnavailable } from './errors.ts'
 import type { Journal } from './journal.ts'
-import { GENESIS, type JournalPosition } from './journal-format.ts'
+import { frameBytes, GENESIS, type JournalPosition } from './journal-format.ts'
 import type {
   ProjectionAnswer,
   ProjectionCall,
@@ -14,17 +14,25 @@ import type {
 import type { ProjectedTrade, ProjectionPosition } from './projection-store.ts'
 import type { SettleRecord } from './record-types.ts'
 import { decodeRecord } from './records.ts'
-import { canonicalTradeBytes } from './trade.ts'
+import { tradeLeafHash } from './trade.ts'
 
 /** Trades sent to the worker before waiting for it, so that a rebuild does not pile up in its queue. */
 const CATCH_UP_BATCH = 1_000
 
-export function projectTrade(record: SettleRecord, index: number, end: JournalPosition): ProjectedTrade {
-  const signedBytes = canonicalTradeBytes(record.terms)
+/**
+ * @param end where the record ends
+ * @param recordOffset byte of the journal at which it starts
+ */
+export function projectTrade(
+  record: SettleRecord,
+  index: number,
+  end: JournalPosition,
+  recordOffset: number,
+): ProjectedTrade {
   const { facts, terms } = record
   return {
     trade: {
-      tradeId: hexFromBytes(sha256(signedBytes)),
+      tradeId: hexFromBytes(tradeLeafHash(terms)),
       index,
       provider: terms.provider,
       consumer: terms.consumer,
@@ -40,9 +48,7 @@ export function projectTrade(record: SettleRecord, index: number, end: JournalPo
       providerSigned: true,
       consumerSigned: true,
     },
-    signedBytes,
-    providerSignature: record.providerSignature,
-    consumerSignature: record.consumerSignature,
+    recordOffset,
     position: {
       seq: end.seq,
       offset: end.offset,
@@ -195,7 +201,7 @@ export class Projection {
       start = await journal.scan(start, (entry) => {
         const record = decodeRecord(entry.payload)
         if (record.kind !== 'settle') return
-        batch.push(projectTrade(record, index++, entry))
+        batch.push(projectTrade(record, index++, entry, entry.offset - frameBytes(entry.payload.length)))
         return batch.length >= CATCH_UP_BATCH ? send() : undefined
       })
       if (batch.length > 0) await send()

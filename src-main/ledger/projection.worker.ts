@@ -13,6 +13,8 @@ import { ProjectionStore } from './projection-store.ts'
 
 const SAVE_DELAY_MS = 30_000
 const SAVE_AFTER_TRADES = 5_000
+/** Each save writes the whole file: it waits longer the larger the file is, and what is unsaved is only time. */
+const UNSAVED_PART = 1 / 20
 const DIGEST_BYTES = 32
 
 const digest = (bytes: Uint8Array): Buffer => createHash('sha256').update(bytes).digest()
@@ -74,8 +76,9 @@ function save(): null {
 function insert(message: Extract<ProjectionMessage, { type: 'insert' }>): void {
   store.insert(message.trades)
   unsavedTrades += message.trades.length
-  if (unsavedTrades >= SAVE_AFTER_TRADES) save()
-  else saveTimer ??= setTimeout(save, SAVE_DELAY_MS)
+  const enough = Math.max(SAVE_AFTER_TRADES, store.position().trades * UNSAVED_PART)
+  if (unsavedTrades >= enough) save()
+  else saveTimer ??= setTimeout(save, (SAVE_DELAY_MS * enough) / SAVE_AFTER_TRADES)
 }
 
 function answer(call: ProjectionCall): ProjectionResults[ProjectionCall['name']] {
