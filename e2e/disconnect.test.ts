@@ -1,7 +1,13 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { writeTinyGguf } from '../src-main/models/testing/tiny-gguf.ts'
-import { eventually, type HostProcess, startHeadless, temporaryDirectory } from './support/host.ts'
+import {
+  engineProcess,
+  eventually,
+  type HostProcess,
+  startHeadless,
+  temporaryDirectory,
+} from './support/host.ts'
 
 const data = temporaryDirectory()
 let host: HostProcess
@@ -38,17 +44,25 @@ it('stops at max_tokens and charges for it', async () => {
   expect(await trades()).toBe(1)
 })
 
+/** `TIRAMI_ABORTS=1000` for a long run. */
+const ABORTS = Number(process.env.TIRAMI_ABORTS ?? 30)
+
 it('a reader that goes away mid-stream stops the work and pays nothing, again and again', async () => {
   const before = await balance()
-  for (let round = 0; round < 12; round++) {
+  const openFiles = await openFileCount()
+  for (let round = 0; round < ABORTS; round++) {
     const stream = await host.client.chat.completions.create({
       ...request,
       model: host.ready.model,
       stream: true,
+      n: 1 + (round % 2),
     })
+    // Before anything came, at once, and after a while.
+    const wanted = [0, 1, 3][round % 3] ?? 0
     let pieces = 0
     for await (const chunk of stream) {
-      if (chunk.choices[0]?.delta.content && ++pieces === 3) break
+      if (pieces >= wanted) break
+      if (chunk.choices[0]?.delta.content) pieces++
     }
     stream.controller.abort()
   }
@@ -64,6 +78,8 @@ it('a reader that goes away mid-stream stops the work and pays nothing, again an
     before.contributed + answers.reduce((sum, answer) => sum + costOf(answer), 0),
   )
   expect((await balance()).caller.reserved).toBe(0)
+  // What a request opens, its end closes; the journal and a few kept connections stay.
+  await eventually(async () => (await openFileCount()) <= openFiles + 16)
 })
 
 it('a reader that goes away before the whole answer came (no stream) pays nothing', async () => {
@@ -89,7 +105,7 @@ it('a reader that goes away before the whole answer came (no stream) pays nothin
 
 it('after SIGKILL of the engine the running job fails, nothing is charged, and the next one works', async () => {
   const count = await trades()
-  const engine = await eventually(async () => engineProcess(host.child.pid ?? 0))
+  const engine = await eventually(async () => engineProcess(host))
   const stream = await host.client.chat.completions.create({
     ...request,
     model: host.ready.model,
@@ -117,11 +133,39 @@ it('after SIGKILL of the engine the running job fails, nothing is charged, and t
   expect(await trades()).toBe(count + 1)
 })
 
+it('draining finishes what was begun, refuses what is new, and ends well', async () => {
+  const stream = await host.client.chat.completions.create({
+    ...request,
+    model: host.ready.model,
+    max_tokens: 2000,
+    stream: true,
+  })
+  let pieces = 0
+  let refused: Response | null = null
+  let ended: Promise<number | null> | null = null
+  let last: { choices: { finish_reason: string | null }[]; x_tirami?: unknown } | null = null
+  for await (const chunk of stream) {
+    last = chunk
+    if (!chunk.choices[0]?.delta.content || ++pieces !== 2) continue
+    ended = host.end('SIGTERM')
+    refused = await eventually(async () => {
+      const response = await host.api('/chat/completions', {
+        method: 'POST',
+        body: JSON.stringify({ ...request, max_tokens: 1 }),
+      })
+      return response.status === 503 ? response : null
+    })
+  }
+  expect(Number(refused?.headers.get('retry-after'))).toBeGreaterThan(0)
+  expect(await refused?.json()).toMatchObject({ error: { code: 'host_draining' } })
+  expect(last?.choices[0]?.finish_reason).toBe('length')
+  expect(last?.x_tirami).toBeDefined()
+  expect(await ended).toBe(0)
+})
+
 const costOf = (answer: unknown) => (answer as { x_tirami: { trm_cost: number } }).x_tirami.trm_cost
 
-/** The engine is the host's only child process. */
-async function engineProcess(hostPid: number): Promise<number | null> {
-  const { readFile } = await import('node:fs/promises')
-  const children = await readFile(`/proc/${hostPid}/task/${hostPid}/children`, 'utf8').catch(() => '')
-  return Number(children.trim().split(' ')[0]) || null
+async function openFileCount(): Promise<number> {
+  const { readdir } = await import('node:fs/promises')
+  return (await readdir(`/proc/${host.child.pid}/fd`)).length
 }

@@ -2,7 +2,13 @@ import { join } from 'node:path'
 import OpenAI from 'openai'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { writeTinyGguf } from '../src-main/models/testing/tiny-gguf.ts'
-import { eventually, type HostProcess, startHeadless, temporaryDirectory } from './support/host.ts'
+import {
+  engineProcess,
+  eventually,
+  type HostProcess,
+  startHeadless,
+  temporaryDirectory,
+} from './support/host.ts'
 
 const data = temporaryDirectory()
 const directory = join(data.path, 'host')
@@ -52,6 +58,7 @@ class Guest {
   async safety(): Promise<{
     node_id: string
     circuit_tripped: boolean
+    consecutive_errors: number
     lifetime_spend: number
     held: number
   }> {
@@ -148,6 +155,28 @@ describe('every rule stops a real request before its first token', () => {
     expect(await trades()).toBe(before + 3)
   })
 
+  it('circuit breaker, after five answers in a row that the host itself broke; others are served', async () => {
+    const metric = async (name: string) => {
+      const response = await host.api('/../metrics')
+      return Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(await response.text())?.[1])
+    }
+    const crash = async (requests: number) => {
+      const running = Array.from({ length: requests }, () => guest.chat(1000))
+      await eventually(async () => (await metric('tirami_jobs_running')) === requests)
+      process.kill(await eventually(() => engineProcess(host)), 'SIGKILL')
+      await Promise.all(running)
+      await eventually(async () => (await metric('tirami_engine_ready')) === 1)
+    }
+    await guest.policy({})
+    await crash(4)
+    expect(await guest.safety()).toMatchObject({ consecutive_errors: 4, circuit_tripped: false, held: 0 })
+    await crash(1)
+    expect((await guest.safety()).circuit_tripped).toBe(true)
+    expect(await guest.chat(4)).toBe('429 circuit_breaker_tripped')
+    expect(await (await Guest.with('inference')).chat(4)).toBe('ok')
+    expect(await trades()).toBe(before + 1)
+  })
+
   it('human approval: asked, answered, spent once; or waited for', async () => {
     await guest.policy({ human_approval_threshold: 0 })
     expect(await guest.chat(4)).toBe('409 approval_required')
@@ -185,6 +214,66 @@ describe('every rule stops a real request before its first token', () => {
   })
 })
 
+describe('lending stops too', () => {
+  it('a loan is refused after ten in a minute, and while the kill switch is on', async () => {
+    const guest = await Guest.with('inference')
+    await guest.policy({ max_requests_per_minute: null })
+    const earn = async (requests: number) => {
+      for (let request = 0; request < requests; request++) expect(await guest.chat(2)).toBe('ok')
+    }
+    await earn(140)
+    expect((await post('lend', { amount: 120 })).status).toBe(200)
+    const borrow = async () => {
+      const { status, body } = await post('borrow', { amount: 1, term_hours: 1, collateral: 1 })
+      return `${status} ${(body.error as { code: string } | undefined)?.code ?? 'ok'}`
+    }
+    for (let loan = 0; loan < 10; loan++) expect(await borrow()).toBe('200 ok')
+    expect(await borrow()).toBe('429 lending_velocity')
+    await post('kill', { activate: true, reason: 'smoke' })
+    expect(await borrow()).toBe('503 kill_switch_active')
+    await post('kill', { activate: false })
+    const alone = { borrower: guest.nodeId, amount: 1, term_hours: 1, collateral: 1 }
+    expect((await post('lend-to', alone)).status).toBe(501)
+    const loans = (await (await host.api('/tirami/loans')).json()) as { count: number }
+    expect(loans.count).toBe(10)
+  })
+})
+
+describe('the books over HTTP', () => {
+  it('a settlement statement of the running host holds what was just booked, with its root', async () => {
+    const guest = await Guest.with('inference')
+    expect(await guest.chat(3)).toBe('ok')
+    const statement = (await (await host.api('/tirami/settlement?reference_price_per_cu=0.5')).json()) as {
+      trade_count: number
+      merkle_root: string
+      total_trm_transferred: number
+      nodes: { node_id: string; gross_spent_cu: number; estimated_payout_value: number }[]
+    }
+    const network = (await (await host.api('/tirami/network')).json()) as Record<string, unknown>
+    expect(statement.trade_count).toBe(network.total_trades)
+    expect(statement.merkle_root).toBe(network.merkle_root)
+    expect(statement.total_trm_transferred).toBe(network.total_contributed_cu)
+    const line = statement.nodes.find(({ node_id }) => node_id === guest.nodeId)
+    expect(line).toMatchObject({ gross_spent_cu: 1, estimated_payout_value: -0.5 })
+    const url = host.ready.api.replace('/v1', '/settlement')
+    expect((await fetch(url)).status).toBe(401)
+    const asked = await fetch(url, { headers: { authorization: `Bearer ${guest.token}` } })
+    expect(asked.status).toBe(403)
+  })
+
+  it('income on credit is told apart, and the average reputation is one', async () => {
+    const balance = (await (await host.api('/tirami/balance')).json()) as {
+      income: { from_others: number; on_credit: number; own_use: number }
+    }
+    expect(balance.income.from_others).toBeGreaterThan(0)
+    // No guest of this host has earned anything: all of it stands on the owner's credit.
+    expect(balance.income.on_credit).toBe(balance.income.from_others)
+    const network = (await (await host.api('/tirami/network')).json()) as { avg_reputation: number }
+    expect(network.avg_reputation).toBeGreaterThan(0.5)
+    expect(network.avg_reputation).toBeLessThan(1)
+  })
+})
+
 describe('a key does what its scope says and nothing else', () => {
   const paths: [method: string, path: string, body?: unknown][] = [
     ['GET', '/models'],
@@ -192,23 +281,22 @@ describe('a key does what its scope says and nothing else', () => {
     ['GET', '/tirami/trades'],
     ['GET', '/tirami/network'],
     ['GET', '/tirami/pricing'],
+    ['GET', '/tirami/settlement'],
+    ['GET', '/tirami/anchors'],
+    ['GET', '/tirami/su/stake'],
+    ['POST', '/tirami/admin/save-state', {}],
     ['GET', '/tirami/tokens'],
     ['GET', '/tirami/approvals'],
     ['POST', '/tirami/kill', { activate: false }],
     ['POST', '/tirami/tokens/issue', { scope: 'readonly' }],
     ['POST', '/chat/completions', { messages: [{ role: 'user', content: 'go' }], max_tokens: 2 }],
   ]
+  const books = ['trades', 'network', 'pricing', 'settlement', 'anchors', 'su/stake']
+  const readable = ['/models', '/tirami/balance', ...books.map((path) => `/tirami/${path}`)]
   const allowed: Record<string, string[]> = {
-    readonly: ['/models', '/tirami/balance', '/tirami/trades', '/tirami/network', '/tirami/pricing'],
+    readonly: readable,
     inference: ['/models', '/tirami/balance', '/chat/completions'],
-    economy: [
-      '/models',
-      '/tirami/balance',
-      '/tirami/trades',
-      '/tirami/network',
-      '/tirami/pricing',
-      '/chat/completions',
-    ],
+    economy: [...readable, '/chat/completions'],
     admin: paths.map(([, path]) => path),
   }
 
@@ -238,6 +326,11 @@ describe('a key does what its scope says and nothing else', () => {
     const guest = await Guest.with('inference')
     expect(await guest.chat(2, { 'X-Tirami-Node-Id': host.ready.nodeId })).toBe('403 token_node_mismatch')
     expect(await guest.chat(2, { 'X-Tirami-Node-Id': guest.nodeId })).toBe('ok')
+    const claim = await host.api('/tirami/agent/claim-welcome', {
+      method: 'POST',
+      headers: { 'X-Tirami-Node-Id': guest.nodeId },
+    })
+    expect(claim.status).toBe(403)
   })
 
   it('one caller’s flood does not slow another', async () => {
@@ -257,17 +350,28 @@ describe('the stake gate', () => {
     const first = host
     host = await startHeadless(join(data.path, 'unstaked'), '--model', model)
     try {
+      const standing = async () =>
+        (await (await host.api('/tirami/su/stake')).json()) as Record<string, unknown>
+      expect(await standing()).toMatchObject({
+        eligibility: 'bootstrap-window',
+        welcome_loan: 'available',
+        next_step: expect.stringContaining('Claim the welcome loan'),
+      })
       const guest = await Guest.with('inference')
       const results: string[] = []
       for (let request = 0; request < 12; request++) results.push(await guest.chat(4))
       expect(results.slice(0, 10)).toEqual(Array(10).fill('ok'))
       expect(results.at(-1)).toBe('403 stake_required')
+      expect(await standing()).toMatchObject({ eligibility: 'stake-required', welcome_loan: 'available' })
       const own = await host.client.chat.completions.create({
         model: host.ready.model,
         messages: [{ role: 'user', content: 'go' }],
         max_tokens: 4,
       })
       expect(own.usage?.completion_tokens).toBe(4)
+      // What the welcome loan is for: the way from 10 TRM to a stake of 100.
+      expect((await post('agent/claim-welcome', {})).status).toBe(200)
+      expect(await guest.chat(4)).toBe('ok')
     } finally {
       await host.end('SIGTERM')
       host = first

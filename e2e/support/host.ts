@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -82,6 +83,12 @@ export function endProcess(child: ChildProcess, signal: NodeJS.Signals): Promise
     child.on('exit', (code) => resolve(code))
     child.kill(signal)
   })
+}
+
+/** Process id of the engine, the host's only child process; null while there is none. Linux only. */
+export async function engineProcess({ child }: HostProcess): Promise<number | null> {
+  const children = await readFile(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').catch(() => '')
+  return Number(children.trim().split(' ')[0]) || null
 }
 
 /** Polls until `probe` gives something; for what happens in another process. */

@@ -3,13 +3,14 @@ import { TiramiError } from '../kernel/index.ts'
 import { bearerToken } from './guard.ts'
 import { openLocalServer } from './http-server.ts'
 import { registerMetrics } from './metrics.ts'
-import { registerChat } from './openai/chat.ts'
 import { openAiError } from './openai/errors.ts'
+import { registerOpenAi } from './openai/routes.ts'
 import type { Authorise } from './requests.ts'
 import { registerEconomy } from './tirami/economy.ts'
 import { registerProofs } from './tirami/proofs.ts'
 import { registerTirami } from './tirami/routes.ts'
 import { registerSafety } from './tirami/safety.ts'
+import { registerSettlement } from './tirami/settlement.ts'
 import { registerTokens } from './tirami/tokens.ts'
 
 /** Longest request body. A full 4096-token conversation is about 16 KiB. */
@@ -39,10 +40,10 @@ export function openApi(services: HostServices, port: number): Promise<Edge> {
         status: 'ok',
         model_loaded: services.status().engine.state === 'ready',
       }))
-      app.get('/v1/models', async () => ({ object: 'list', data: models(services) }))
-      registerChat(app, services, authorise)
+      registerOpenAi(app, services, authorise)
       registerTirami(app, services, authorise)
       registerProofs(app, services, authorise)
+      registerSettlement(app, services, authorise)
       registerSafety(app, services, authorise)
       registerTokens(app, services, authorise)
       registerMetrics(app, services, authorise)
@@ -53,13 +54,6 @@ export function openApi(services: HostServices, port: number): Promise<Edge> {
       })
     },
   })
-}
-
-function models(services: HostServices) {
-  const model = services.model()
-  if (!model) return []
-  const created = Math.floor(services.status().startedAtMs / 1000)
-  return [{ id: model.served.id, object: 'model', created, owned_by: 'tirami' }]
 }
 
 /** In the original anyone could charge any node by naming it. */

@@ -13,10 +13,15 @@ function samples({ ledger, economy, nodeId, status }: HostServices): Sample[] {
   const pool = economy.lending.pool()
   const supply = economy.staking.supply()
   const collusion = economy.reputation.collusion(nodeId)
+  const income = economy.income()
+  const proposals = economy.governance.proposals()
+  const votes = proposals.reduce((sum, [id]) => sum + economy.governance.tally(id).voters, 0)
   const host = status()
   return [
     ['tirami_cu_contributed_total', 'TRM this node has earned.', own.contributedTrm, true],
     ['tirami_cu_consumed_total', 'TRM this node has spent.', own.consumedTrm, true],
+    ['tirami_income_from_others', 'TRM that strangers paid this node.', income.fromOthersTrm, true],
+    ['tirami_income_on_credit', 'The part of it that they still owe.', income.onCreditTrm, true],
     ['tirami_trade_count_total', 'Trades in the ledger.', host.ledger.trades],
     ['tirami_reputation', 'Standing of this node, 0 to 1.', economy.reputation.of(nodeId), true],
     ['tirami_active_loan_count', 'Loans that are not repaid.', pool.activeLoans],
@@ -31,11 +36,14 @@ function samples({ ledger, economy, nodeId, status }: HostServices): Sample[] {
     ['tirami_collusion_volume_spike_score', 'Sudden volume.', collusion.volumeSpikeScore, true],
     ['tirami_collusion_round_robin_score', 'Trades in a circle.', collusion.roundRobinScore, true],
     ['tirami_collusion_trust_penalty', 'What that costs in reputation.', collusion.trustPenalty, true],
-    ['tirami_active_proposals', 'Votes that are open.', economy.governance.proposals().length],
+    ['tirami_active_proposals', 'Proposals that are open.', proposals.length],
+    ['tirami_total_votes', 'Votes cast on open proposals.', votes],
     ['tirami_total_minted', 'TRM that came into being.', supply.mintedTrm],
     ['tirami_supply_factor', 'Share of the cap still to be minted.', supply.supplyFactor],
     ['tirami_current_epoch', 'Halving epoch.', supply.epoch],
     ['tirami_yield_rate', 'Yield per hour before multipliers.', supply.yieldRatePerHour],
+    ['tirami_total_staked', 'TRM that all nodes have staked.', supply.stakedTrm],
+    ['tirami_referral_bonus_minted', 'TRM minted to sponsors.', supply.referralBonusTrm],
     ['tirami_staked', 'TRM this node has staked.', economy.staking.view(nodeId).stakedTrm, true],
     ['tirami_total_burned', 'TRM that were destroyed.', ledger.accountTrm('system:burn')],
     ['tirami_journal_bytes', 'Size of the journal.', host.ledger.journalBytes],

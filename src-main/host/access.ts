@@ -1,6 +1,7 @@
 import {
   type AccessAction,
   AccessEvent,
+  type AccessState,
   applyAccessEvent,
   authorise,
   decideIssue,
@@ -15,7 +16,7 @@ import {
   type TokenScope,
   takeRate,
 } from '../economy/index.ts'
-import { type Clock, hexFromBytes, type Rng, TiramiError } from '../kernel/index.ts'
+import { type Clock, hexFromBytes, type Rng, readClockMs, TiramiError } from '../kernel/index.ts'
 import type { JournalEvent, Ledger } from '../ledger/index.ts'
 import type { Consumer, HostKeys } from './keys.ts'
 
@@ -35,6 +36,10 @@ export interface IssuedToken {
 /** Scoped tokens of spec section 1.12 in force. The key in the api-key file is the owner's, with every right. */
 export interface Access {
   observe(event: JournalEvent): void
+  /** All that was observed: plain data. */
+  save(): AccessState
+  /** Instead of observing what led to `saved`. */
+  restore(saved: AccessState): void
   /** @throws TiramiError API_KEY_INVALID (401), SCOPE_INSUFFICIENT (403) */
   authorise(token: string, action: AccessAction): Caller
   /** Counts a request of the caller. @throws TiramiError RATE_LIMITED (429) */
@@ -68,14 +73,27 @@ export function createAccess(ports: {
   const { clock, rng, keys } = ports
   let state = INITIAL_ACCESS
   let rates = NO_RATES
+  /** Derived once per token: a key pair costs more than the rest of a request's admission. */
+  const guests = new Map<string, Consumer>()
   const now = () => ({ nowMs: Math.floor(clock.nowMs()) })
+  let latestMs = 0
+  /** For tokens that are presented: one that was seen to expire does not come back with a clock set back. */
+  const latest = () => {
+    latestMs = Math.max(latestMs, readClockMs(clock))
+    return { nowMs: latestMs }
+  }
   const freshToken = () => hexFromBytes(rng.bytes(32))
 
+  const guestOf = (tokenHash: string, label: string): Consumer => {
+    const guest = guests.get(tokenHash) ?? keys().guestConsumer(tokenHash, label)
+    guests.set(tokenHash, guest)
+    return guest
+  }
   const identify = (token: string): Caller => {
     if (keys().isApiKey(token)) return { consumer: keys().localConsumer, token: OWNER }
-    const found = identifyToken(state, token, now())
+    const found = identifyToken(state, token, latest())
     if (!found) throw invalidKey()
-    return { consumer: keys().guestConsumer(found.tokenHash, found.record.label), token: found.record }
+    return { consumer: guestOf(found.tokenHash, found.record.label), token: found.record }
   }
   const issued = (token: string): IssuedToken => {
     const found = identifyToken(state, token, now())
@@ -85,7 +103,14 @@ export function createAccess(ports: {
 
   return {
     observe: (event) => {
-      if (event.kind.startsWith('access.')) state = applyAccessEvent(state, AccessEvent.parse(event))
+      if (!event.kind.startsWith('access.')) return
+      state = applyAccessEvent(state, AccessEvent.parse(event))
+      // So that it holds no key of a token that is gone.
+      guests.clear()
+    },
+    save: () => state,
+    restore: (saved) => {
+      state = saved
     },
     authorise: (token, action) => {
       const caller = identify(token)

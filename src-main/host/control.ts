@@ -8,7 +8,7 @@ import {
   type ProcedureOutput,
   procedures,
 } from '../../src-preload/contract/index.ts'
-import type { GenerateRequest } from '../inference/index.ts'
+import type { JobRequest } from '../inference/index.ts'
 import { hexFromBytes, type Rng, TiramiError, toPublicError } from '../kernel/index.ts'
 import type { Ledger } from '../ledger/index.ts'
 import type { EventLog } from './events.ts'
@@ -34,7 +34,7 @@ export interface ControlPorts {
   events: EventLog
   rng: Rng
   defaultTemperature(): number
-  chat(request: GenerateRequest, signal: AbortSignal): AsyncGenerator<ServeEvent, void, void>
+  chat(request: JobRequest, signal: AbortSignal): AsyncGenerator<ServeEvent, void, void>
 }
 
 /** Whoever has the window is the owner. */
@@ -120,8 +120,8 @@ function startChat(
   const chatId = hexFromBytes(ports.rng.bytes(16))
   const abort = new AbortController()
   chats.set(chatId, abort)
-  const request: GenerateRequest = {
-    turns: input.messages,
+  const request: JobRequest = {
+    prompt: { type: 'chat', turns: input.messages },
     maxTokens: input.maxTokens ?? DEFAULT_CHAT_MAX_TOKENS,
     temperature: ports.defaultTemperature(),
     topP: 1,
@@ -134,7 +134,7 @@ function startChat(
 async function streamChat(
   ports: ControlPorts,
   chatId: string,
-  request: GenerateRequest,
+  request: JobRequest,
   signal: AbortSignal,
 ): Promise<void> {
   try {

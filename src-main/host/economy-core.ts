@@ -24,11 +24,12 @@ import {
   observationsOf,
   type Parameters,
   type SafetyState,
+  tableGet,
   withParameter,
 } from '../economy/index.ts'
-import type { Clock, KeyPair } from '../kernel/index.ts'
+import { type Clock, type KeyPair, readClockMs } from '../kernel/index.ts'
 import type { JournalEvent, Ledger } from '../ledger/index.ts'
-import { TradeBook } from './economy-trades.ts'
+import { type SavedTrades, TradeBook } from './economy-trades.ts'
 
 export interface EconomyPorts {
   /** Called only after the journal has been replayed. */
@@ -52,6 +53,15 @@ function understood(event: JournalEvent): Understood | null {
   if (FOREIGN_KINDS.test(event.kind)) return null
   if (event.kind.startsWith('governance.')) return { room: 'governance', event: GovernanceEvent.parse(event) }
   return { room: 'economy', event: EconomyEventSchema.parse(event) }
+}
+
+/** Plain data, to be copied before it changes. */
+export interface SavedEconomy {
+  state: EconomyState
+  governance: GovernanceState
+  parameters: Parameters
+  servedHours: readonly number[]
+  trades: SavedTrades
 }
 
 /** State that follows from the journal, and the few things that every part of the economy does with it. */
@@ -88,14 +98,24 @@ export class EconomyCore {
 
   #foldEconomy(event: EconomyEvent): void {
     this.state = applyEconomy(this.state, event)
-    if (event.kind === 'market.updated') this.#servedHours.add(Math.floor(event.atMs / HOUR_MS))
+    if (event.kind === 'market.updated') {
+      const hour = Math.floor(event.atMs / HOUR_MS)
+      // Served or not, that period was paid: a clock set back must not earn it again.
+      if (hour >= this.#settledHours()) this.#servedHours.add(hour)
+    }
     if (event.kind !== 'yield.settled' || event.node !== this.nodeId) return
-    const settledHours = event.period * this.parameters.YIELD_PERIOD_HOURS
+    const settledHours = this.#settledHours()
     for (const hour of this.#servedHours) if (hour < settledHours) this.#servedHours.delete(hour)
   }
 
+  /** Hours since the Unix epoch whose yield is settled. */
+  #settledHours(): number {
+    const account = tableGet(this.state.yield.accounts, this.nodeId)
+    return account ? account.period * this.parameters.YIELD_PERIOD_HOURS : 0
+  }
+
   servedIn(hour: number): boolean {
-    return this.#servedHours.has(hour)
+    return hour < this.#settledHours() || this.#servedHours.has(hour)
   }
 
   /** Hours served before the period of `nowMs` began and not yet settled. */
@@ -105,8 +125,9 @@ export class EconomyCore {
     return [...this.#servedHours].filter((hour) => hour < startHour).length
   }
 
+  /** @throws TiramiError CLOCK_UNREADABLE */
   nowMs(): number {
-    return Math.floor(this.ports.clock.nowMs())
+    return readClockMs(this.ports.clock)
   }
 
   /**
@@ -150,6 +171,21 @@ export class EconomyCore {
     const { providers, report } = trades.collusion(nowMs, p)
     const judged = providers.length >= p.SLASH_MIN_PROVIDERS
     return effectiveReputation(consensus, judged ? report(node).trustPenalty : 0)
+  }
+
+  /** All that was folded, for a snapshot of the journal. */
+  save(): SavedEconomy {
+    const { state, governance, parameters } = this
+    return { state, governance, parameters, servedHours: [...this.#servedHours], trades: this.trades.save() }
+  }
+
+  /** Into a core that has folded nothing yet. */
+  restore({ state, governance, parameters, servedHours, trades }: SavedEconomy): void {
+    this.state = state
+    this.governance = governance
+    this.parameters = parameters
+    for (const hour of servedHours) this.#servedHours.add(hour)
+    this.trades.restore(trades)
   }
 
   /** Plain JSON; two hosts that heard the same journal have the same text. */

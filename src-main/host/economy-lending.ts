@@ -16,6 +16,7 @@ import {
   offeredRatePerHour,
   type PoolView,
   poolView,
+  requireClock,
   tableGet,
 } from '../economy/index.ts'
 import { hexFromBytes, type KeyPair, keyPairFromSeed, sha256, utf8 } from '../kernel/index.ts'
@@ -111,6 +112,7 @@ function borrow(
   { amountTrm, termHours, collateralTrm }: { amountTrm: bigint; termHours: number; collateralTrm: bigint },
 ): Promise<EventOf<'loan.opened'>> {
   const createdAtMs = core.nowMs()
+  requireClock(core.state.staking, core.context(createdAtMs))
   const terms: LoanTerms = {
     lender: poolKey.publicKeyHex,
     borrower: core.nodeId,

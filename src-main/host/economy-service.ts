@@ -1,14 +1,14 @@
 import {
   activeWelcomeLoan,
+  averageReputation,
   type CollusionReport,
   decideMarketUpdate,
   decideObservation,
   decideReputationChange,
   type Eligibility,
-  hasFault,
   localReputation,
-  lockedStakeTrm,
   marketMultiplierMicro,
+  mintedTrm,
   type Parameters,
   type PricingView,
   pricingView,
@@ -17,13 +17,15 @@ import {
   type Slash,
   slashEvents,
   tableEntries,
+  transactionFeeTrm,
 } from '../economy/index.ts'
-import { TiramiError } from '../kernel/index.ts'
+import { TiramiError, trmFromFlop } from '../kernel/index.ts'
 import type { JournalEvent, ObservedTrade } from '../ledger/index.ts'
-import { EconomyCore, type EconomyPorts } from './economy-core.ts'
+import { EconomyCore, type EconomyPorts, type SavedEconomy } from './economy-core.ts'
 import { createGovernance, type Governance } from './economy-governance.ts'
 import { createLending, type Lending } from './economy-lending.ts'
 import { createStaking, type Staking } from './economy-staking.ts'
+import { type Income, incomeOf, providerFacts, type Standing, standingOf } from './economy-standing.ts'
 import { createTick, type TickReport } from './economy-tick.ts'
 
 /** What the host measures (spec section 2.2). */
@@ -39,6 +41,8 @@ export interface MarketSampling {
 export interface Reputation {
   /** Effective: consensus less the collusion penalty, 0 to 1. */
   of(node: string): number
+  /** Mean over all nodes that the ledger knows, as this host judges them; 0 when it knows none. */
+  average(): number
   collusion(node: string): CollusionReport
   /** Newest first. */
   slashes(): ({ node: string } & Slash)[]
@@ -53,6 +57,8 @@ export interface EconomyService {
   observer: {
     events(events: readonly JournalEvent[], atMs: number): void
     trade(trade: ObservedTrade): void
+    save(): SavedEconomy
+    restore(saved: SavedEconomy): void
   }
   /** A trade was booked just now: its provider's reputation rises. Never throws. */
   rewardTrade(trade: Pick<ObservedTrade, 'provider' | 'ownKey'>): Promise<void>
@@ -64,6 +70,11 @@ export interface EconomyService {
    * the reservation.
    */
   multiplierMicro(): bigint
+  /**
+   * What a job costs in TRM by its FLOP: `multiplierMicro()` and, once nine tenths of the supply exist, 1 % more,
+   * rounded down, for the provider. Take it once per job, when the job is reserved: it does not change afterwards.
+   */
+  jobPrice(): (flop: bigint) => bigint
   pricing(): PricingView
   /** To be called on a timer. A host that cannot serve is not in the market and samples nothing. */
   sampleMarket(sample: MarketSampling): Promise<void>
@@ -77,6 +88,10 @@ export interface EconomyService {
    * @throws TiramiError PREVIOUSLY_SLASHED, STAKE_REQUIRED (403), PROOF_REQUIRED (503)
    */
   assertMayProvide(consumer: { ownKey: boolean }): void
+  /** Where this node stands with the stake gate, and what its owner should do next. */
+  standing(): Standing
+  /** What this node was paid, and by whom. */
+  income(): Income
   /** How far below zero a welcome loan lets this node go now, in TRM. */
   welcomeCreditTrm(node: string): bigint
   /** Periodic work: loans, referrals, votes, slashing, yield. Writes nothing when nothing is due. */
@@ -102,11 +117,14 @@ export function createEconomy(ports: EconomyPorts): EconomyService {
     observer: {
       events: (events) => core.fold(events),
       trade: (trade) => core.trades.note(trade),
+      save: () => core.save(),
+      restore: (saved) => core.restore(saved),
     },
     rewardTrade: (trade) => rewardTrade(core, trade),
     parameters: () => core.parameters,
     multiplierMicro: () =>
       marketMultiplierMicro(core.state.market, ports.ledger().tradeCount(), core.parameters),
+    jobPrice: () => jobPrice(core),
     pricing: () => pricingView(core.state.market, ports.ledger().tradeCount(), core.parameters),
     sampleMarket: (sample) => sampleMarket(core, sample),
     requireEligibleProvider: provide,
@@ -115,6 +133,8 @@ export function createEconomy(ports: EconomyPorts): EconomyService {
       provide()
       if (core.parameters.PROOF_POLICY >= PROOF_REQUIRED) throw proofRequired()
     },
+    standing: () => standingOf(core),
+    income: () => incomeOf(core),
     welcomeCreditTrm: (node) => activeWelcomeLoan(core.state.welcome, node, core.nowMs())?.principalTrm ?? 0n,
     tick: createTick(core),
     staking: createStaking(core),
@@ -128,6 +148,8 @@ export function createEconomy(ports: EconomyPorts): EconomyService {
 function createReputation(core: EconomyCore): Reputation {
   return {
     of: (node) => core.reputation(node),
+    average: () =>
+      averageReputation(core.state.reputation, core.ports.ledger().network().nodes, core.parameters),
     collusion: (node) => core.trades.collusion(core.nowMs(), core.parameters).report(node),
     slashes: () => slashEvents(core.state.slashing),
     observations: () => tableEntries(core.state.reputation.observations),
@@ -137,14 +159,15 @@ function createReputation(core: EconomyCore): Reputation {
   }
 }
 
-function providerFacts(core: EconomyCore) {
-  const context = core.context()
-  const { staking, slashing, welcome } = core.state
-  return {
-    lockedStakeTrm: lockedStakeTrm(staking, core.nodeId, context),
-    hasFault: hasFault(slashing, core.nodeId),
-    hasActiveWelcomeLoan: activeWelcomeLoan(welcome, core.nodeId, context.nowMs) !== null,
-    contributedTrm: core.trades.earnedTrm(core.nodeId),
+/** The fee goes to whoever does the work, as the source of the rule has it: it replaces what is no longer minted. */
+function jobPrice(core: EconomyCore): (flop: bigint) => bigint {
+  const { market } = core.state
+  const p = core.parameters
+  const multiplierMicro = marketMultiplierMicro(market, core.ports.ledger().tradeCount(), p)
+  const minted = mintedTrm(core.context())
+  return (flop) => {
+    const amountTrm = trmFromFlop(flop, multiplierMicro)
+    return amountTrm + transactionFeeTrm(amountTrm, minted, p)
   }
 }
 

@@ -18,10 +18,12 @@ import {
   stakeMultiplier,
   stakeOf,
   supplyFactor,
+  tableEntries,
   tableGet,
   yieldRatePerHour,
 } from '../economy/index.ts'
 import type { EconomyCore } from './economy-core.ts'
+import { newcomerFacts } from './economy-standing.ts'
 
 export interface StakeView {
   stakedTrm: bigint
@@ -39,7 +41,14 @@ export interface SupplyView {
   supplyFactor: number
   epoch: number
   yieldRatePerHour: number
+  /** The transaction fee is charged (spec section 3.1). */
   feeActive: boolean
+  /** Its rate, in force or not. */
+  feeRate: number
+  /** Staked by all nodes now. */
+  stakedTrm: bigint
+  /** Minted to sponsors, ever. */
+  referralBonusTrm: bigint
 }
 
 /** Staking, referrals, welcome loans and supply (spec sections 2.12, 3.1 to 3.3). */
@@ -90,9 +99,7 @@ export function createStaking(core: EconomyCore): Staking {
     referrals: () => referralsOf(core.state.referral, core.nodeId),
     claimWelcome: async (node, bucket) => {
       open()
-      const { trades } = core
-      const history = { contributedTrm: trades.earnedTrm(node), consumedTrm: trades.spentTrm(node) }
-      const command = { node, bucket, ...history, unprovenNodes: trades.unprovenNodes() }
+      const command = { ...newcomerFacts(core, node), bucket }
       return core.post(decideWelcome(core.state.welcome, command, core.context()))
     },
     supply: () => supplyView(core),
@@ -110,7 +117,19 @@ function supplyView(core: EconomyCore): SupplyView {
     epoch,
     yieldRatePerHour: yieldRatePerHour(epoch, p),
     feeActive: feeActive(minted, p),
+    feeRate: p.FEE_RATE,
+    stakedTrm: sumTrm(tableEntries(core.state.staking.stakes), ([node]) =>
+      core.balanceTrm(stakedAccount(node)),
+    ),
+    referralBonusTrm: sumTrm(
+      tableEntries(core.state.referral.referrals),
+      ([, { bonusTrm }]) => bonusTrm ?? 0n,
+    ),
   }
+}
+
+function sumTrm<Item>(items: readonly Item[], amountOf: (item: Item) => bigint): bigint {
+  return items.reduce((sum, item) => sum + amountOf(item), 0n)
 }
 
 /** What a node's referral has reached by now; pays the sponsor when both conditions hold (spec section 3.3). */

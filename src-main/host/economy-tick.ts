@@ -13,7 +13,7 @@ import {
   stakeMultiplier,
   tableEntries,
 } from '../economy/index.ts'
-import { TiramiError } from '../kernel/index.ts'
+import { readClockMs, TiramiError } from '../kernel/index.ts'
 import type { JournalEvent } from '../ledger/index.ts'
 import type { EconomyCore } from './economy-core.ts'
 import { closePosting, executePosting } from './economy-governance.ts'
@@ -129,7 +129,7 @@ export function createTick(core: EconomyCore): (nowMs: number) => Promise<TickRe
     yield: yieldPart,
   }
   return async (clockMs) => {
-    const nowMs = Math.floor(clockMs)
+    const nowMs = readClockMs({ nowMs: () => clockMs })
     const failures: TickFailure[] = []
     const fail = (part: string, error: unknown) => {
       if (!(error instanceof TiramiError && NOTHING_TO_DO.has(error.code))) failures.push({ part, error })

@@ -7,6 +7,15 @@ interface NodeTrades {
   firstMs: number
 }
 
+/** Plain data of a `TradeBook`, to be copied before it changes. */
+export interface SavedTrades {
+  nodes: ReadonlyMap<string, NodeTrades>
+  pairs: ReadonlyMap<string, bigint>
+  ownUseTrm: ReadonlyMap<string, bigint>
+  recent: readonly TradeEdge[]
+  trades: number
+}
+
 /** What the last 24 hours say about every node. */
 export interface CollusionWindow {
   report(subject: string): CollusionReport
@@ -32,6 +41,26 @@ export class TradeBook {
   #window: { trades: number; atMs: number; value: CollusionWindow } | null = null
   #trades = 0
 
+  /** What `restore` takes. */
+  save(): SavedTrades {
+    return {
+      nodes: this.#nodes,
+      pairs: this.#pairs,
+      ownUseTrm: this.#ownUseTrm,
+      recent: this.#recent,
+      trades: this.#trades,
+    }
+  }
+
+  /** Into a book that has heard nothing yet. */
+  restore(saved: SavedTrades): void {
+    for (const [id, node] of saved.nodes) this.#nodes.set(id, node)
+    for (const [pair, count] of saved.pairs) this.#pairs.set(pair, count)
+    for (const [node, amountTrm] of saved.ownUseTrm) this.#ownUseTrm.set(node, amountTrm)
+    this.#recent = [...saved.recent]
+    this.#trades = saved.trades
+  }
+
   note({ provider, consumer, amountTrm, timestampMs, ownKey }: ObservedTrade): void {
     if (ownKey) {
       this.#ownUseTrm.set(provider, this.ownUseTrm(provider) + amountTrm)
@@ -54,6 +83,11 @@ export class TradeBook {
 
   spentTrm(node: string): bigint {
     return this.#nodes.get(node)?.spentTrm ?? 0n
+  }
+
+  /** Strangers that have paid for anything. */
+  consumers(): string[] {
+    return [...this.#nodes].filter(([, { spentTrm }]) => spentTrm > 0n).map(([id]) => id)
   }
 
   /** Paid to the node by its owner's own keys, ever: a debt of the same household. */

@@ -5,21 +5,31 @@ import {
   chooseThreads,
   createEngine,
   type Engine,
-  type GenerateRequest,
+  type JobRequest,
   type SpawnEngine,
 } from '../inference/index.ts'
 import { type Clock, type Rng, systemClock, systemRng, TiramiError, toPublicError } from '../kernel/index.ts'
-import { type Ledger, openLedger } from '../ledger/index.ts'
+import type { Ledger } from '../ledger/index.ts'
 import { readGgufModel } from '../models/index.ts'
-import { type Access, createAccess } from './access.ts'
+import type { Access } from './access.ts'
+import { type Books, openBooks } from './books.ts'
 import { type Control, createControl } from './control.ts'
-import { createEconomy, type EconomyService, type MarketSampling } from './economy-service.ts'
+import type { EconomyService, MarketSampling } from './economy-service.ts'
+import { createSettlement, type Settlement } from './economy-settlement.ts'
 import { EventLog } from './events.ts'
 import { ensurePrivateDirectory } from './files.ts'
-import { type Consumer, type HostKeys, openKeys } from './keys.ts'
+import { type Consumer, openKeys } from './keys.ts'
 import { type InspectedModel, inspectModel, type ModelChoice, modelInfo, resolveModel } from './model.ts'
-import { createSafety, type Safety } from './safety.ts'
-import { type ServedModel, type ServeEvent, type ServeOptions, type ServingPorts, serve } from './serving.ts'
+import type { Safety } from './safety.ts'
+import {
+  type ServedModel,
+  type ServeEmbeddingsEvent,
+  type ServeEvent,
+  type ServeOptions,
+  type ServingPorts,
+  serve,
+  serveEmbeddings,
+} from './serving.ts'
 import { openSettings } from './settings.ts'
 import { hostState } from './state.ts'
 
@@ -31,6 +41,7 @@ export interface HostServices {
   access: Access
   safety: Safety
   economy: EconomyService
+  settlement: Settlement
   ledger: Pick<
     Ledger,
     | 'balance'
@@ -47,12 +58,20 @@ export interface HostServices {
   control: Control
   status(): HostStatus
   model(): { info: ModelInfo; served: ServedModel } | null
+  /** Free of charge: nothing is computed. */
+  engine: Pick<Engine, 'loaded' | 'tokenize' | 'detokenize'>
   serve(
     consumer: Consumer,
-    request: GenerateRequest,
+    request: JobRequest,
     signal: AbortSignal,
     options?: ServeOptions,
   ): AsyncGenerator<ServeEvent, void, void>
+  serveEmbeddings(
+    consumer: Consumer,
+    texts: string[],
+    signal: AbortSignal,
+    options?: ServeOptions,
+  ): AsyncGenerator<ServeEmbeddingsEvent, void, void>
 }
 
 export interface Edge {
@@ -100,68 +119,20 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
   const clock = options.clock ?? systemClock
   const rng = options.rng ?? systemRng
   ensurePrivateDirectory(options.dataDirectory)
-  const books = await openBooks(options, clock, rng)
+  const books = await openBooks({
+    directory: join(options.dataDirectory, 'ledger'),
+    openKeys: () => openKeys(options.dataDirectory, rng),
+    projectionWorkerUrl: options.projectionWorkerUrl,
+    foldVersion: HOST_VERSION,
+    clock,
+    rng,
+  })
   try {
     return await composeHost(options, books, clock, rng)
   } catch (error) {
     await books.ledger.close()
     throw error
   }
-}
-
-/** Everything that follows from the journal: it is replayed once, into the ledger and all rules together. */
-async function openBooks(options: HostOptions, clock: Clock, rng: Rng): Promise<Books> {
-  let opened: Ledger | null = null
-  const ledgerPort = () => {
-    if (!opened) throw new Error('the ledger is not open yet')
-    return opened
-  }
-  // Made at the first use, which is after the directory's lock was taken: two hosts must not make keys at once.
-  const keys = once(() => openKeys(options.dataDirectory, rng))
-  const safety = createSafety({ ledger: ledgerPort, clock, rng })
-  const access = createAccess({ ledger: ledgerPort, keys, clock, rng })
-  const economy = once(() =>
-    createEconomy({ ledger: ledgerPort, safety: safety.state, clock, node: keys().node }),
-  )
-  const ledger = await openLedger({
-    directory: join(options.dataDirectory, 'ledger'),
-    clock,
-    projectionWorkerUrl: options.projectionWorkerUrl,
-    observer: {
-      events: (events, atMs) => {
-        economy().observer.events(events, atMs)
-        for (const event of events) {
-          safety.observe(event)
-          access.observe(event)
-        }
-      },
-      trade: (trade) => economy().observer.trade(trade),
-    },
-  })
-  opened = ledger
-  try {
-    await safety.recover([keys().localConsumer, keys().windowConsumer])
-    return { ledger, keys: keys(), safety, access, economy: economy() }
-  } catch (error) {
-    await ledger.close()
-    throw error
-  }
-}
-
-function once<Value>(make: () => Value): () => Value {
-  let made: { value: Value } | null = null
-  return () => {
-    made ??= { value: make() }
-    return made.value
-  }
-}
-
-interface Books {
-  ledger: Ledger
-  keys: HostKeys
-  safety: Safety
-  access: Access
-  economy: EconomyService
 }
 
 async function composeHost(options: HostOptions, books: Books, clock: Clock, rng: Rng): Promise<RunningHost> {
@@ -235,6 +206,7 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     access,
     safety,
     economy,
+    settlement: createSettlement({ directory: join(options.dataDirectory, 'ledger'), ledger, clock }),
     ledger,
     nodeId: keys.node.publicKeyHex,
     control,
@@ -243,7 +215,9 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
       const info = modelInfo(choice, model, engine.loaded())
       return model && info ? { info, served: model.served } : null
     },
+    engine,
     serve: serveFor,
+    serveEmbeddings: (consumer, texts, signal, how) => serveEmbeddings(ports, consumer, texts, signal, how),
   }
   const api = await options.openApi(services)
   apiBaseUrl = `${api.url}/v1`
@@ -321,10 +295,18 @@ function absentEngine(reason: TiramiError): Engine {
     loaded: () => null,
     onChange: () => () => {},
     start: fail,
+    load: fail,
     // biome-ignore lint/correctness/useYield: it never has anything to yield
     async *generate() {
       throw reason
     },
+    // biome-ignore lint/correctness/useYield: it never has anything to yield
+    async *embed() {
+      throw reason
+    },
+    tokenize: fail,
+    detokenize: fail,
+    drain: () => Promise.resolve(),
     stop: () => Promise.resolve(),
   }
 }

@@ -1,6 +1,6 @@
 import { basename, join } from 'node:path'
 import type { ModelInfo } from '../../src-preload/contract/index.ts'
-import { type FlopCost, type LoadedModel, prefillFlop } from '../inference/index.ts'
+import { type LoadedModel, prefillFlop } from '../inference/index.ts'
 import { type GgufModel, readGgufModel } from '../models/index.ts'
 import type { ServedModel } from './serving.ts'
 
@@ -39,13 +39,8 @@ export async function inspectModel(choice: ModelChoice): Promise<InspectedModel>
   return {
     gguf,
     // The concierge knows its answers by heart: sampling only adds mistakes.
-    served: { id: choice.id, cost: flopCost(gguf), defaultTemperature: choice.embedded ? 0 : 0.7 },
+    served: { id: choice.id, cost: gguf, defaultTemperature: choice.embedded ? 0 : 0.7 },
   }
-}
-
-function flopCost(gguf: GgufModel): FlopCost {
-  const { activeMatmulParameters, blockCount, headCount, keyLength } = gguf
-  return { activeMatmulParameters, blockCount, headCount, keyLength }
 }
 
 export function modelInfo(

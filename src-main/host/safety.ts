@@ -37,6 +37,8 @@ export interface ApprovalView {
 export interface Safety {
   /** Folds one event of the journal. Others' events are not for here. */
   observe(event: JournalEvent): void
+  /** Instead of observing what led to `saved`, which is a `state()`. */
+  restore(saved: SafetyState): void
   /** Settles what the last process left open and gives the owner's own keys their limits. */
   recover(ownKeys: readonly Consumer[]): Promise<void>
   /**
@@ -107,6 +109,10 @@ export function createSafety(ports: { ledger: () => Ledger; clock: Clock; rng: R
 
   return {
     observe,
+    restore: (saved) => {
+      state = saved
+      if (saved.killSwitch.active) killed.abort()
+    },
     recover: async (ownKeys) => {
       for (const [holdId] of openHolds(state)) {
         await post(decideRelease(state, { holdId, reason: 'restart' }, now()))

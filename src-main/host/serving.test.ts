@@ -3,23 +3,34 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { Engine, GenerateEvent, GenerateRequest } from '../inference/index.ts'
+import {
+  type EmbedEvent,
+  type Engine,
+  type GenerateEvent,
+  type GenerateRequest,
+  jobFlop,
+  prefillFlop,
+} from '../inference/index.ts'
 import { keyPairFromSeed, systemClock, systemRng, TiramiError, trmFromFlop } from '../kernel/index.ts'
 import { type Ledger, openLedger } from '../ledger/index.ts'
 import type { Consumer } from './keys.ts'
 import { createSafety, type Safety } from './safety.ts'
-import { type ServeEvent, type ServingPorts, serve } from './serving.ts'
+import { type ServeEvent, type ServingPorts, serve, serveEmbeddings } from './serving.ts'
 
 /** How one simulated generation goes: the engine is the port through which the host is driven here. */
 interface Script {
   promptTokens: number
+  /** Of these, kept from an earlier answer. */
+  cachedTokens?: number
   pieces: number
   ending: 'stop' | 'length' | 'cancelled' | 'crash' | 'internal'
 }
 
-const cost = { activeMatmulParameters: 500_000_000n, blockCount: 24, headCount: 14, keyLength: 64 }
+const layer = { headCount: 14, keyLength: 64, valueLength: 64, windowTokens: null }
+const cost = { activeMatmulParameters: 500_000_000n, layers: Array.from({ length: 24 }, () => layer) }
 const request: GenerateRequest = {
-  turns: [{ role: 'user', content: 'hi' }],
+  prompt: { type: 'chat', turns: [{ role: 'user', content: 'hi' }] },
+  tenant: 'tenant',
   maxTokens: 32,
   temperature: 0,
   topP: 1,
@@ -43,14 +54,29 @@ function scriptedEngine(script: Script): Engine {
     loaded: () => null,
     onChange: () => () => {},
     start: async () => {},
+    load: async () => {},
+    drain: async () => {},
     stop: async () => {},
+    tokenize: async () => [],
+    detokenize: async () => '',
+    async *embed({ texts }): AsyncGenerator<EmbedEvent, void, void> {
+      const textTokens = texts.map((text) => text.length)
+      const promptTokens = textTokens.reduce((sum, tokens) => sum + tokens, 0)
+      yield { type: 'prompt', promptTokens, textTokens }
+      yield { type: 'vectors', vectors: texts.map(() => [1]) }
+      yield { type: 'end', finishReason: 'stop', promptTokens, cachedTokens: 0, completionTokens: 0 }
+    },
     async *generate(): AsyncGenerator<GenerateEvent, void, void> {
       yield { type: 'prompt', promptTokens: script.promptTokens }
       for (let piece = 0; piece < script.pieces; piece++) yield { type: 'text', text: `${piece} `, tokens: 1 }
       if (script.ending === 'crash')
         throw new TiramiError('ENGINE_CRASHED', 'gone', { nextStep: '', httpStatus: 502 })
       if (script.ending === 'internal') throw new Error('a defect')
-      const counts = { promptTokens: script.promptTokens, completionTokens: script.pieces }
+      const counts = {
+        promptTokens: script.promptTokens,
+        cachedTokens: script.cachedTokens ?? 0,
+        completionTokens: script.pieces,
+      }
       yield { type: 'end', finishReason: script.ending, ...counts }
     },
   }
@@ -89,9 +115,10 @@ describe('one paid answer', () => {
     let micro = firstMicro
     return {
       assertMayProvide: () => {},
-      multiplierMicro: () => {
+      jobPrice: () => {
+        const jobMicro = micro
         micro *= 2n
-        return micro / 2n
+        return (flop) => trmFromFlop(flop, jobMicro)
       },
       welcomeCreditTrm: () => 0n,
     }
@@ -197,5 +224,36 @@ describe('one paid answer', () => {
     )
     expect(seen).toEqual([])
     expect(error).toMatchObject({ code: 'HOST_PAUSED' })
+  })
+
+  it('is charged what was computed, not what was kept from an earlier answer', async () => {
+    const { seen } = await collect(
+      serve(
+        ports({ promptTokens: 100, cachedTokens: 80, pieces: 5, ending: 'stop' }),
+        consumer(10n ** 9n),
+        request,
+        new AbortController().signal,
+      ),
+    )
+    const flop = jobFlop(cost, 100, 5) - prefillFlop(cost, 80)
+    expect(seen.at(-1)).toMatchObject({
+      type: 'booked',
+      receipt: { promptTokens: 100, cachedTokens: 80, flop, amountTrm: trmFromFlop(flop, 1_000_000n) },
+    })
+  })
+
+  it('costs, for embeddings, the reading of every text by itself', async () => {
+    const embedding = ports({ promptTokens: 0, pieces: 0, ending: 'stop' })
+    const texts = ['seven..', 'three']
+    const events: unknown[] = []
+    const signal = new AbortController().signal
+    for await (const event of serveEmbeddings(embedding, consumer(10n ** 9n), texts, signal))
+      events.push(event)
+    const flop = prefillFlop(cost, 7) + prefillFlop(cost, 5)
+    expect(events).toEqual([
+      { type: 'started', promptTokens: 12 },
+      { type: 'vectors', vectors: [[1], [1]] },
+      { type: 'booked', receipt: expect.objectContaining({ promptTokens: 12, completionTokens: 0, flop }) },
+    ])
   })
 })

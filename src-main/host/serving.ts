@@ -1,7 +1,16 @@
 import type { Trade } from '../../src-preload/contract/index.ts'
-import { type Engine, type FlopCost, type GenerateRequest, jobFlop, maxJobFlop } from '../inference/index.ts'
-import { type Clock, type KeyPair, type Rng, TiramiError, trmFromFlop } from '../kernel/index.ts'
-import { canonicalTradeBytes, type Ledger, type SignedTrade, type TradeTerms } from '../ledger/index.ts'
+import {
+  type Engine,
+  type FlopCost,
+  type GenerateEvent,
+  type JobRequest,
+  jobFlop,
+  maxJobFlop,
+  prefillFlop,
+  type TokenLogprobs,
+} from '../inference/index.ts'
+import { type Clock, type KeyPair, type Rng, TiramiError } from '../kernel/index.ts'
+import type { Ledger, TradeTerms, UnsignedTrade } from '../ledger/index.ts'
 import type { EconomyService } from './economy-service.ts'
 import type { Consumer } from './keys.ts'
 import type { Safety } from './safety.ts'
@@ -16,6 +25,8 @@ export interface ServedModel {
 export interface Receipt {
   finishReason: 'stop' | 'length'
   promptTokens: number
+  /** Of the prompt, kept from the caller's last answer: not computed again, and not charged. */
+  cachedTokens: number
   completionTokens: number
   flop: bigint
   amountTrm: bigint
@@ -24,11 +35,29 @@ export interface Receipt {
   latencyMs: number
 }
 
-export type ServeEvent =
-  | { type: 'started'; promptTokens: number }
-  | { type: 'text'; text: string }
-  /** Sent only after the trade is on disk. */
-  | { type: 'booked'; receipt: Receipt }
+/** How one piece of paid work goes; `booked` is sent only after the trade is on disk. */
+type Sold<Piece> = { type: 'started'; promptTokens: number } | Piece | { type: 'booked'; receipt: Receipt }
+
+type TextPiece = { type: 'text'; text: string; logprobs?: TokenLogprobs[] }
+type VectorsPiece = { type: 'vectors'; vectors: number[][] }
+
+export type ServeEvent = Sold<TextPiece>
+/** `vectors` come in the order of the texts. */
+export type ServeEmbeddingsEvent = Sold<VectorsPiece>
+
+/** What the host needs to know of the engine's work to sell it. */
+interface Work<Piece> {
+  run(
+    tenant: { tenant: string; priority: 'owner' | 'paid' },
+    signal: AbortSignal,
+  ): AsyncIterable<{ type: 'prompt'; promptTokens: number } | Piece | WorkEnd>
+  /** The most it can take; asked after `prompt`. */
+  maxFlop(cost: FlopCost, promptTokens: number): bigint
+  /** What it did take; asked at its end. */
+  flop(cost: FlopCost, end: WorkEnd): bigint
+}
+
+type WorkEnd = Extract<GenerateEvent, { type: 'end' }>
 
 export interface ServingPorts {
   engine: Engine
@@ -37,7 +66,7 @@ export interface ServingPorts {
   clock: Clock
   rng: Rng
   safety: Safety
-  economy: Pick<EconomyService, 'assertMayProvide' | 'multiplierMicro' | 'welcomeCreditTrm'>
+  economy: Pick<EconomyService, 'assertMayProvide' | 'jobPrice' | 'welcomeCreditTrm'>
   model(): ServedModel | null
   /** Throws the reason when the host does not take jobs now. */
   assertAccepting(): void
@@ -51,19 +80,76 @@ export interface ServeOptions {
 /** A reservation outlives every job that a context can hold, then voids itself. */
 const RESERVATION_TTL_MS = 60 * 60_000
 
-/**
- * One paid answer: reserve the most it can cost, generate, settle what it did cost, signed by both parties.
- * Any other end (error, abort, the reader going away) voids the reservation and charges nothing.
- * @throws TiramiError of the engine, the ledger, or the reason why the host takes no jobs
- */
-export async function* serve(
+/** One paid answer. @throws TiramiError as `sell` */
+export function serve(
   ports: ServingPorts,
   consumer: Consumer,
-  request: GenerateRequest,
+  request: JobRequest,
   signal: AbortSignal,
   options: ServeOptions = {},
 ): AsyncGenerator<ServeEvent, void, void> {
-  const { engine, ledger, clock, safety, economy } = ports
+  return sell(ports, consumer, generation(ports.engine, request), signal, options)
+}
+
+/** Vectors of `texts`, paid as one job. @throws TiramiError as `sell` */
+export function serveEmbeddings(
+  ports: ServingPorts,
+  consumer: Consumer,
+  texts: string[],
+  signal: AbortSignal,
+  options: ServeOptions = {},
+): AsyncGenerator<ServeEmbeddingsEvent, void, void> {
+  return sell(ports, consumer, embedding(ports.engine, texts), signal, options)
+}
+
+function generation(engine: Engine, request: JobRequest): Work<TextPiece> {
+  return {
+    async *run(tenant, signal) {
+      for await (const event of engine.generate({ ...request, ...tenant }, signal)) {
+        if (event.type !== 'text') yield event
+        else {
+          const { text, logprobs } = event
+          yield { type: 'text', text, ...(logprobs ? { logprobs } : {}) }
+        }
+      }
+    },
+    maxFlop: (cost, promptTokens) => maxJobFlop(cost, promptTokens, request.maxTokens),
+    // What was kept was computed, and paid for, with an earlier answer.
+    flop: (cost, { promptTokens, cachedTokens, completionTokens }) =>
+      jobFlop(cost, promptTokens, completionTokens) - prefillFlop(cost, cachedTokens),
+  }
+}
+
+/** Every text is a prompt of its own, without an answer. */
+function embedding(engine: Engine, texts: string[]): Work<VectorsPiece> {
+  let textTokens: number[] = []
+  const flop = (cost: FlopCost) => textTokens.reduce((sum, tokens) => sum + prefillFlop(cost, tokens), 0n)
+  return {
+    async *run(tenant, signal) {
+      let promptTokens = 0
+      for await (const event of engine.embed({ ...tenant, texts }, signal)) {
+        if (event.type === 'prompt') ({ promptTokens, textTokens } = event)
+        yield event.type === 'end' ? { ...event, promptTokens, cachedTokens: 0, completionTokens: 0 } : event
+      }
+    },
+    maxFlop: flop,
+    flop,
+  }
+}
+
+/**
+ * Paid work: reserve the most it can cost, let it be done, settle what it did cost, signed by both parties.
+ * Any other end (error, abort, the reader going away) voids the reservation and charges nothing.
+ * @throws TiramiError of the engine, the ledger, or the reason why the host takes no jobs
+ */
+async function* sell<Piece extends { type: 'text' | 'vectors' }>(
+  ports: ServingPorts,
+  consumer: Consumer,
+  work: Work<Piece>,
+  signal: AbortSignal,
+  options: ServeOptions,
+): AsyncGenerator<Sold<Piece>, void, void> {
+  const { ledger, clock, safety, economy } = ports
   ports.assertAccepting()
   safety.assertNotKilled()
   economy.assertMayProvide(consumer)
@@ -74,16 +160,17 @@ export async function* serve(
   let timeToFirstTokenMs = 0
   const caller = consumer.publicKeyHex
   // The price is that of the moment of reserving: the settlement then stays within the reservation.
-  let multiplierMicro = 0n
+  let costTrm = (_flop: bigint): bigint => 0n
   let holdId: string | null = null
   let reservationId: string | null = null
   let voidReason = 'reader-gone'
   try {
-    for await (const event of engine.generate(request, AbortSignal.any([signal, killed]))) {
-      if (event.type === 'prompt') {
-        const maxFlop = maxJobFlop(model.cost, event.promptTokens, request.maxTokens)
-        multiplierMicro = economy.multiplierMicro()
-        const amountTrm = trmFromFlop(maxFlop, multiplierMicro)
+    const tenant = { tenant: caller, priority: consumer.ownKey ? 'owner' : 'paid' } as const
+    for await (const event of work.run(tenant, AbortSignal.any([signal, killed]))) {
+      if (isPrompt(event)) {
+        const maxFlop = work.maxFlop(model.cost, event.promptTokens)
+        costTrm = economy.jobPrice()
+        const amountTrm = costTrm(maxFlop)
         holdId = safety.hold(caller, amountTrm, options.approvalId)
         reservationId = ledger.reserve({
           consumer: caller,
@@ -93,9 +180,9 @@ export async function* serve(
           creditLimitTrm: larger(consumer.creditLimitTrm, economy.welcomeCreditTrm(caller)),
         })
         yield { type: 'started', promptTokens: event.promptTokens }
-      } else if (event.type === 'text') {
+      } else if (!isEnd(event)) {
         if (timeToFirstTokenMs === 0) timeToFirstTokenMs = performance.now() - startedAtMs
-        yield { type: 'text', text: event.text }
+        yield event
       } else if (event.finishReason === 'cancelled') {
         voidReason = 'cancelled'
         safety.assertNotKilled()
@@ -103,14 +190,14 @@ export async function* serve(
       } else if (reservationId !== null && holdId !== null) {
         safety.assertNotKilled()
         const latencyMs = performance.now() - startedAtMs
-        const flop = jobFlop(model.cost, event.promptTokens, event.completionTokens)
-        const amountTrm = trmFromFlop(flop, multiplierMicro)
-        const { promptTokens, completionTokens, finishReason } = event
-        const signed = signTrade(ports, consumer, model.id, amountTrm, promptTokens + completionTokens)
+        const { promptTokens, cachedTokens, completionTokens, finishReason } = event
+        const flop = work.flop(model.cost, event)
+        const amountTrm = costTrm(flop)
+        const unsigned = tradeOf(ports, consumer, model.id, amountTrm, promptTokens + completionTokens)
         // One write carries both: the budget is spent with the trade, or neither is.
         safety.spent(holdId, amountTrm)
         holdId = null
-        const trade = await ledger.settle(reservationId, signed, {
+        const trade = await ledger.settle(reservationId, unsigned, {
           flop,
           promptTokens,
           completionTokens,
@@ -124,6 +211,7 @@ export async function* serve(
           receipt: {
             finishReason,
             promptTokens,
+            cachedTokens,
             completionTokens,
             flop,
             amountTrm,
@@ -144,6 +232,10 @@ export async function* serve(
   }
 }
 
+const isPrompt = (event: { type: string }): event is { type: 'prompt'; promptTokens: number } =>
+  event.type === 'prompt'
+const isEnd = (event: { type: string }): event is WorkEnd => event.type === 'end'
+
 const larger = (a: bigint, b: bigint) => (a > b ? a : b)
 
 /** Failures that the caller could do nothing about: five in a row stop him for a while (spec section 4). */
@@ -151,13 +243,14 @@ function isHostFault(error: unknown): boolean {
   return !(error instanceof TiramiError) || ['ENGINE_CRASHED', 'GENERATION_FAILED'].includes(error.code)
 }
 
-function signTrade(
+/** Both keys are held here, so the ledger signs for both. */
+function tradeOf(
   ports: ServingPorts,
   consumer: Consumer,
   modelId: string,
   amountTrm: bigint,
   tokens: number,
-): SignedTrade {
+): UnsignedTrade {
   const terms: TradeTerms = {
     provider: ports.node.publicKeyHex,
     consumer: consumer.publicKeyHex,
@@ -167,8 +260,7 @@ function signTrade(
     modelId,
     nonce: ports.rng.bytes(16),
   }
-  const bytes = canonicalTradeBytes(terms)
-  return { terms, providerSignature: ports.node.sign(bytes), consumerSignature: consumer.sign(bytes) }
+  return { terms, providerKey: ports.node, consumerKey: consumer }
 }
 
 function noModel(): TiramiError {

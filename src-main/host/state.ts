@@ -35,6 +35,8 @@ export function hostState(facts: StateFacts): Pick<HostStatus, 'state' | 'reason
       return facts.runningJobs > 0
         ? { state: 'serving', reason: 'Earning: answering requests now.' }
         : { state: 'serving', reason: 'Ready to earn: waiting for requests.' }
+    case 'unloaded':
+      return { state: 'serving', reason: 'Ready to earn: the model is loaded with the next request.' }
     case 'starting':
       return { state: 'starting', reason: 'Loading the model; earning starts when it is ready.' }
     case 'restarting':

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { z } from 'zod'
 import { systemClock } from '../kernel/index.ts'
 import { readGgufModel } from '../models/index.ts'
 import { type TinyModelOptions, tinyGguf, writeTinyGguf } from '../models/testing/tiny-gguf.ts'
@@ -11,13 +12,18 @@ import {
   createEngine,
   type Engine,
   type EngineOptions,
+  forcedToolFormat,
   forkEngine,
   type GenerateEvent,
   type GenerateRequest,
   type TalkingEngineProcess,
+  type TokenLogprobs,
 } from './index.ts'
 
 const ENTRY = new URL('./engine/entry.ts', import.meta.url)
+/** `TIRAMI_KILLS=200`, `TIRAMI_ABORTS=1000` for the long run. */
+const KILLS = Number(process.env.TIRAMI_KILLS ?? 4)
+const ABORTS = Number(process.env.TIRAMI_ABORTS ?? 25)
 const never = new AbortController().signal
 const OPTIONS = { contextTokens: 512, slots: 2, threads: 1, gpu: 'cpu', clock: systemClock } as const
 /** What ChatML puts around one user message of a byte-level model. */
@@ -69,7 +75,8 @@ function says(text: string, ending: 'end' | 'repeat' = 'end'): TinyModelOptions 
 
 function request(content: string, change: Partial<GenerateRequest> = {}): GenerateRequest {
   return {
-    turns: [{ role: 'user', content }],
+    prompt: { type: 'chat', turns: [{ role: 'user', content }] },
+    tenant: 'tenant',
     maxTokens: 64,
     temperature: 0,
     topP: 1,
@@ -82,6 +89,7 @@ interface Answer {
   promptTokens: number
   text: string
   parts: string[]
+  logprobs: TokenLogprobs[]
   end: Extract<GenerateEvent, { type: 'end' }>
 }
 
@@ -93,7 +101,8 @@ async function ask(engine: Engine, asked: GenerateRequest): Promise<Answer> {
   if (prompt?.type !== 'prompt' || end?.type !== 'end')
     throw new Error('prompt and end must frame the answer')
   const parts = events.flatMap((event) => (event.type === 'text' ? [event.text] : []))
-  return { promptTokens: prompt.promptTokens, parts, text: parts.join(''), end }
+  const logprobs = events.flatMap((event) => (event.type === 'text' ? (event.logprobs ?? []) : []))
+  return { promptTokens: prompt.promptTokens, parts, text: parts.join(''), logprobs, end }
 }
 
 /** Reads until the first text has come. */
@@ -157,6 +166,7 @@ describe('a model that says one thing', () => {
       type: 'end',
       finishReason: 'stop',
       promptTokens: FRAME_TOKENS + 5,
+      cachedTokens: 0,
       completionTokens: Buffer.byteLength(line),
     })
   })
@@ -283,7 +293,7 @@ test('a seed decides the answer, and no job sees anything of another', async () 
   expect(await drawn(7)).toBe(await drawn(7))
   expect(await drawn(8)).not.toBe(await drawn(7))
 
-  const mine = request('What is my secret?', { maxTokens: 60 })
+  const mine = request('What is my secret?', { maxTokens: 60, cachePrompt: false })
   const alone = await ask(engine, mine)
   expect(alone.end.completionTokens).toBeGreaterThan(1)
   const others = ['the secret is 4711', 'x'.repeat(300), 'What is my secret? yes']
@@ -297,6 +307,321 @@ test('a seed decides the answer, and no job sees anything of another', async () 
   }
   expect(await ask(engine, mine)).toEqual(alone)
   await engine.stop()
+})
+
+describe('sampling', () => {
+  let engine: Engine
+  let script: Engine
+  beforeAll(async () => {
+    ;({ engine } = await started({ seed: 11, blockCount: 3 }))
+    ;({ engine: script } = await started(says('aé🙂', 'repeat')))
+  })
+  afterAll(() => Promise.all([engine.stop(), script.stop()]))
+
+  test('the same choice is made with log-probabilities and without', async () => {
+    const options: Partial<GenerateRequest>[] = [
+      {},
+      { frequencyPenalty: 2 },
+      { presencePenalty: -2, repeatPenalty: 1.3 },
+      {
+        logitBias: [
+          { token: 101, bias: 3 },
+          { token: 102, bias: -100 },
+        ],
+        frequencyPenalty: 1,
+      },
+    ]
+    for (const change of options) {
+      const plain = await ask(engine, request('hello', change))
+      const described = await ask(engine, request('hello', { ...change, topLogprobs: 0 }))
+      expect(described.text).toBe(plain.text)
+    }
+    const seeded = { temperature: 1.5, topK: 0, topP: 0.9, minP: 0.01, seed: -1, topLogprobs: 2 }
+    const drawn = await ask(engine, request('hello', seeded))
+    expect((await ask(engine, request('hello', seeded))).text).toBe(drawn.text)
+  })
+
+  test('penalties and biases change the answer as they say', async () => {
+    const repeated = request('x', { maxTokens: 120 })
+    expect((await ask(script, repeated)).text).toBe(`${'aé🙂'.repeat(17)}a`)
+    const penalised = await ask(script, { ...repeated, frequencyPenalty: 2 })
+    expect(penalised.text).not.toBe(`${'aé🙂'.repeat(17)}a`)
+    const z = 'z'.charCodeAt(0)
+    expect(
+      (await ask(script, request('x', { maxTokens: 5, logitBias: [{ token: z, bias: 100 }] }))).text,
+    ).toBe('zzzzz')
+    const without = await ask(script, request('x', { maxTokens: 5, logitBias: [{ token: 97, bias: -100 }] }))
+    expect(without.text).not.toContain('a')
+    await expect(ask(script, request('x', { logitBias: [{ token: 260, bias: 1 }] }))).rejects.toMatchObject({
+      code: 'INVALID_TOKENS',
+      httpStatus: 400,
+    })
+  })
+
+  test('log-probabilities are those of the whole distribution', async () => {
+    const { text, logprobs } = await ask(script, request('x', { maxTokens: 7, topLogprobs: 3 }))
+    expect(text).toBe('aé🙂')
+    expect(Buffer.from(logprobs.flatMap(({ bytes }) => bytes)).toString()).toBe('aé🙂')
+    expect(logprobs[0]).toMatchObject({ token: 'a', bytes: [97] })
+    for (const { logprob, bytes, top } of logprobs) {
+      const [best, second, third] = top
+      expect(top).toHaveLength(3)
+      expect(best).toMatchObject({ logprob, bytes })
+      // One token has all the weight but that of 259 others, which are alike.
+      expect(second?.logprob).toBeCloseTo(third?.logprob ?? 0, 4)
+      expect(Math.exp(logprob) + 259 * Math.exp(second?.logprob ?? 0)).toBeCloseTo(1, 4)
+    }
+    // A half character is held back until its text comes, and so is what belongs to it.
+    expect((await ask(script, request('x', { maxTokens: 7, topLogprobs: 0 }))).logprobs[0]?.top).toEqual([])
+  })
+
+  test('a raw text is continued without a template', async () => {
+    const raw = { ...request(''), prompt: { type: 'text', text: 'x\n' } } as const
+    const answer = await ask(script, { ...raw, maxTokens: 3 })
+    expect(answer).toMatchObject({ promptTokens: 2, text: 'aé' })
+  })
+})
+
+describe('an answer of a given form', () => {
+  const schema = {
+    type: 'object',
+    properties: {
+      kind: { enum: ['fox', 'dog'] },
+      count: { type: 'integer', minimum: 0, maximum: 20 },
+      note: { type: 'string', maxLength: 4 },
+      big: { type: 'integer' },
+    },
+    required: ['kind', 'count', 'note', 'big'],
+    additionalProperties: false,
+  }
+  // Random bytes would be no UTF-8.
+  const logitBias = Array.from({ length: 128 }, (_, index) => ({ token: 128 + index, bias: -100 }))
+  const free = { maxTokens: 400, temperature: 2, logitBias }
+  let engine: Engine
+  beforeAll(async () => {
+    ;({ engine } = await started({ seed: 5 }, { slots: 4 }))
+  })
+  afterAll(() => engine.stop())
+
+  test('is valid whatever the model would rather say', async () => {
+    const form = z.strictObject({
+      kind: z.enum(['fox', 'dog']),
+      count: z.int().min(0).max(20),
+      note: z.string().refine((text) => [...text].length <= 4),
+      big: z.int(),
+    })
+    const seeds = Array.from({ length: 24 }, (_, seed) => seed)
+    const answers = await Promise.all(
+      seeds.map((seed) =>
+        ask(engine, request('go', { ...free, seed, format: { type: 'json-schema', schema } })),
+      ),
+    )
+    for (const { text, end } of answers) {
+      expect(end.finishReason).toBe('stop')
+      form.parse(JSON.parse(text))
+    }
+    expect(new Set(answers.map(({ text }) => text)).size).toBeGreaterThan(1)
+  })
+
+  test('is an object when any object will do', async () => {
+    const format = { type: 'json-object' } as const
+    const biased = [{ token: '}'.charCodeAt(0), bias: 50 }]
+    const { text, end } = await ask(
+      engine,
+      request('go', { format, temperature: 1, seed: 1, logitBias: biased }),
+    )
+    expect(end.finishReason).toBe('stop')
+    expect(z.record(z.string(), z.unknown()).safeParse(JSON.parse(text)).success).toBe(true)
+  })
+
+  test('is one call when a tool must be called', async () => {
+    const tools = [
+      { name: 'add', parameters: { type: 'object', properties: { n: { const: 7 } }, required: ['n'] } },
+    ]
+    const { text } = await ask(engine, request('go', { ...free, seed: 1, format: forcedToolFormat(tools) }))
+    expect(JSON.parse(text)).toEqual({ name: 'add', arguments: { n: 7 } })
+  })
+
+  test('is refused, and the engine lives on, when its schema cannot be enforced', async () => {
+    const bomb = { type: 'json-schema', schema: { type: 'string', pattern: '(a+)+$' } } as const
+    await expect(ask(engine, request('go', { format: bomb }))).rejects.toMatchObject({
+      code: 'UNSUPPORTED_SCHEMA',
+      httpStatus: 400,
+    })
+    await ask(engine, request('go', { maxTokens: 1 }))
+    expect(engine.status()).toMatchObject({ state: 'ready', restarts: 0 })
+  })
+})
+
+test('the tokens that mark a tool call are written out where tools are on offer, and nowhere else', async () => {
+  const name = 'tool-marker.gguf'
+  const template = "{{ messages[0].content }}{% if tools %}[TOOL_CALLS]{% endif %}{{ '\\n' }}"
+  const bytes = tinyGguf({ seed: 1, chatTemplate: template }).toString('latin1')
+  writeFileSync(join(folder, name), Buffer.from(bytes.replaceAll('<|reserved|>', '[TOOL_CALLS]'), 'latin1'))
+  const { engine } = bench(join(folder, name))
+  await engine.start()
+  expect(engine.loaded()).toMatchObject({ toolCallFormat: 'mistral' })
+  const forced = request('x', { maxTokens: 2, logitBias: [{ token: 259, bias: 100 }] })
+  expect((await ask(engine, forced)).text).toBe('')
+  const turns = [{ role: 'user', content: 'x' } as const]
+  const tools = [{ name: 'add', parameters: {} }]
+  const offered = await ask(engine, { ...forced, prompt: { type: 'chat', turns, tools } })
+  expect(offered.text).toBe('[TOOL_CALLS][TOOL_CALLS]')
+  await engine.stop()
+})
+
+describe('texts', () => {
+  let engine: Engine
+  beforeAll(async () => {
+    ;({ engine } = await started({ seed: 5 }))
+  })
+  afterAll(() => engine.stop())
+
+  test('become tokens and back', async () => {
+    expect(await engine.tokenize('é<|im_end|>')).toEqual([...Buffer.from('é<|im_end|>')])
+    expect(await engine.tokenize('a<|im_end|>', { specials: true })).toEqual([97, 258])
+    expect(await engine.detokenize([97, 258])).toBe('a<|im_end|>')
+    await expect(engine.detokenize([260])).rejects.toMatchObject({ code: 'INVALID_TOKENS', httpStatus: 400 })
+    expect(engine.loaded()).toMatchObject({ vocabularySize: 260, toolCallFormat: null })
+  })
+
+  async function embed(texts: string[]): Promise<{ counts: number[]; vectors: number[][] }> {
+    const result = { counts: [] as number[], vectors: [] as number[][] }
+    for await (const event of engine.embed({ tenant: 'tenant', texts }, never)) {
+      if (event.type === 'prompt') result.counts = event.textTokens
+      if (event.type === 'vectors') result.vectors.push(...event.vectors)
+    }
+    return result
+  }
+
+  test('become vectors of length 1, each by itself', async () => {
+    const texts = Array.from({ length: 20 }, (_, index) => `text ${'x'.repeat(index)}`)
+    const { counts, vectors } = await embed(texts)
+    expect(vectors).toHaveLength(20)
+    for (const [index, vector] of vectors.entries()) {
+      expect(vector).toHaveLength(64)
+      expect(Math.hypot(...vector)).toBeCloseTo(1, 6)
+      expect(counts[index]).toBeGreaterThanOrEqual(5 + index)
+    }
+    const [alone, again] = await Promise.all([embed(['text xxx']), embed(['text xxx'])])
+    expect(alone.vectors[0]).toEqual(vectors[3])
+    expect(again.vectors[0]).toEqual(vectors[3])
+    expect(vectors[3]).not.toEqual(vectors[4])
+  })
+
+  test('that are too long are refused; a reader may leave', async () => {
+    await expect(embed(['x'.repeat(600)])).rejects.toMatchObject({ code: 'PROMPT_TOO_LONG', httpStatus: 400 })
+    const events = engine.embed({ tenant: 'tenant', texts: ['a', 'b'] }, never)
+    expect((await events.next()).value).toMatchObject({ type: 'prompt' })
+    await events.return()
+    await drain(engine.generate(request('x', { maxTokens: 1 }), never))
+    expect(engine.jobs()).toEqual({ running: 0, queued: 0 })
+  })
+})
+
+test('the same tenant does not pay twice for the same beginning, unless it wants no cache', async () => {
+  const { engine } = await started(says('ok'))
+  const long = 'x'.repeat(200)
+  const first = await ask(engine, request(long))
+  expect(first.end.cachedTokens).toBe(0)
+  const again = await ask(engine, request(long))
+  expect(again.end).toEqual({ ...first.end, cachedTokens: first.promptTokens - 1 })
+  expect((await ask(engine, request(`${long}y`))).end.cachedTokens).toBe(1 + 'user\n'.length + 200)
+  expect((await ask(engine, request(long, { tenant: 'another' }))).end.cachedTokens).toBe(0)
+  const { engine: uncached } = await started(says('ok'))
+  await ask(uncached, request(long, { cachePrompt: false }))
+  expect((await ask(uncached, request(long))).end.cachedTokens).toBe(0)
+  // What was abandoned was not paid for.
+  await ask(uncached, request('z', { tenant: 'b' }))
+  const abandoned = uncached.generate(request('w'.repeat(100), { tenant: 'c' }), never)
+  await untilText(abandoned)
+  await abandoned.return()
+  expect((await ask(uncached, request('w'.repeat(100), { tenant: 'c' }))).end.cachedTokens).toBe(0)
+  for await (const event of uncached.generate(request('v'.repeat(100), { tenant: 'd' }), never)) {
+    if (event.type === 'end') break
+  }
+  expect((await ask(uncached, request('v'.repeat(100), { tenant: 'd' }))).end.cachedTokens).toBe(0)
+  await Promise.all([engine.stop(), uncached.stop()])
+})
+
+describe('life', () => {
+  const path = (name: string, model: TinyModelOptions) => writeTinyGguf(join(folder, `${name}.gguf`), model)
+
+  test('another model is loaded while jobs run and wait', async () => {
+    const { engine } = await started(says('abc', 'repeat'), { slots: 1 })
+    const running = ask(engine, request('x', { maxTokens: 30 }))
+    const waiting = ask(engine, request('x', { maxTokens: 3 }))
+    const plan = {
+      modelPath: path('second', says('xyz', 'repeat')),
+      contextTokens: 256,
+      slots: 3,
+      threads: 1,
+    }
+    const loading = engine.load({ ...plan, gpu: 'cpu' })
+    expect((await running).text).toBe('abc'.repeat(10))
+    await loading
+    expect((await waiting).text).toBe('xyz')
+    expect(engine.loaded()).toMatchObject({ contextTokens: 256, slots: 3 })
+    await engine.stop()
+  })
+
+  test('an idle model is unloaded, and loaded again for the next job', async () => {
+    const { engine, pid } = await started(says('ok'), { idleUnloadMs: () => 20 })
+    await becomes(engine, 'unloaded')
+    const before = pid()
+    expect(engine.status()).toMatchObject({ backend: null, error: null })
+    expect((await ask(engine, request('x'))).text).toBe('ok')
+    expect(isAlive(before)).toBe(false)
+    await becomes(engine, 'unloaded')
+    expect(await engine.tokenize('a')).toEqual([97])
+    await engine.stop()
+  })
+
+  test(`survives ${KILLS} kills at random tokens`, { timeout: 60_000 + KILLS * 10_000 }, async () => {
+    const { engine, pid } = await started(says('abc', 'repeat'), {
+      contextTokens: 2048,
+      backoff: { firstMs: 1, maxMs: 1, healthyMs: 0, maxFailures: 3 },
+    })
+    const states = new Set<string>()
+    engine.onChange(() => states.add(engine.status().state))
+    for (let kill = 0; kill < KILLS; kill++) {
+      const killAfter = Math.floor(Math.random() * 40)
+      const jobs = [0, 1, 2].map(() => engine.generate(request('x', { maxTokens: 1900 }), never))
+      let tokens = 0
+      const outcomes = await Promise.allSettled(
+        jobs.map(async (job) => {
+          for await (const event of job) {
+            if (event.type === 'text' && tokens++ === killAfter) process.kill(pid(), 'SIGKILL')
+          }
+        }),
+      )
+      const codes = outcomes.flatMap((one) => (one.status === 'rejected' ? [one.reason.code] : []))
+      expect(new Set(codes)).toEqual(new Set(['ENGINE_CRASHED']))
+      expect(codes.length).toBeGreaterThanOrEqual(2)
+      await becomes(engine, 'ready')
+      expect(engine.jobs()).toEqual({ running: 0, queued: 0 })
+    }
+    expect(states).toEqual(new Set(['ready', 'restarting']))
+    expect((await ask(engine, request('x', { maxTokens: 3 }))).text).toBe('abc')
+    await engine.stop()
+  })
+
+  test(`survives ${ABORTS} readers who leave`, { timeout: 60_000 + ABORTS * 1_000 }, async () => {
+    const { engine, pid } = await started(says('abc', 'repeat'), { contextTokens: 2048 })
+    const before = pid()
+    for (let cycle = 0; cycle < ABORTS; cycle++) {
+      const abort = new AbortController()
+      const events = engine.generate(request('x'.repeat(cycle % 300), { maxTokens: 1500 }), abort.signal)
+      let left = cycle % 5
+      for await (const event of events) {
+        if (event.type !== 'end' && left-- === 0) abort.abort()
+      }
+    }
+    expect(engine.jobs()).toEqual({ running: 0, queued: 0 })
+    expect((await ask(engine, request('x', { maxTokens: 3 }))).text).toBe('abc')
+    expect(pid()).toBe(before)
+    await engine.stop()
+  })
 })
 
 describe('a model that cannot be loaded', () => {

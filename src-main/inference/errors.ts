@@ -6,10 +6,24 @@ export function engineNotReady(): TiramiError {
   return new TiramiError('ENGINE_NOT_READY', 'The model is not loaded.', { nextStep: RETRY, httpStatus: 503 })
 }
 
-export function engineBusy(): TiramiError {
-  return new TiramiError('ENGINE_BUSY', 'Too many requests are waiting for the model.', {
-    nextStep: RETRY,
-    httpStatus: 429,
+/** ENGINE_BUSY (429): the queue, or the tenant's part of it, is full. */
+export class EngineBusyError extends TiramiError {
+  /** When a place is likely to be free, from the throughput of the last jobs; for `Retry-After`. */
+  readonly retryAfterSeconds: number
+
+  constructor(message: string, retryAfterSeconds: number) {
+    super('ENGINE_BUSY', message, {
+      nextStep: `Try again in ${retryAfterSeconds} s.`,
+      httpStatus: 429,
+    })
+    this.retryAfterSeconds = retryAfterSeconds
+  }
+}
+
+export function engineDraining(): TiramiError {
+  return new TiramiError('ENGINE_DRAINING', 'The engine finishes its work and takes no new requests.', {
+    nextStep: 'Ask again when it is back.',
+    httpStatus: 503,
   })
 }
 
@@ -32,6 +46,9 @@ export function engineCrashed(what: string, detail: string): TiramiError {
 const HTTP_STATUS: Readonly<Record<string, number>> = {
   PROMPT_TOO_LONG: 400,
   PROMPT_REJECTED: 400,
+  UNSUPPORTED_SCHEMA: 400,
+  EMBEDDINGS_UNSUPPORTED: 400,
+  INVALID_TOKENS: 400,
   MODEL_FILE_INVALID: 400,
   MODEL_FILE_MISSING: 404,
   ENGINE_BUSY: 429,

@@ -1,15 +1,35 @@
+export { EngineBusyError } from './errors.ts'
 export { forkEngine, type TalkingEngineProcess } from './fork.ts'
 export { type FlopCost, generationFlop, jobFlop, maxJobFlop, prefillFlop } from './meter.ts'
 export { createEngine, type EngineOptions } from './supervisor.ts'
 export { chooseThreads } from './threads.ts'
+export {
+  type AnswerPiece,
+  createToolCallParser,
+  FORCED_TOOL_CALL_FORMAT,
+  forcedToolFormat,
+  type ToolCallParser,
+} from './tool-calls.ts'
 export type {
   ChatTurn,
+  EmbedEvent,
+  EmbedRequest,
   Engine,
   EngineCommand,
   EngineProcess,
   EngineReport,
   GenerateEvent,
   GenerateRequest,
+  JobRequest,
+  JsonSchema,
   LoadedModel,
+  LoadPlan,
+  OutputFormat,
+  Prompt,
   SpawnEngine,
+  TokenLogprob,
+  TokenLogprobs,
+  ToolCall,
+  ToolCallFormat,
+  ToolDefinition,
 } from './types.ts'

@@ -6,16 +6,25 @@ import { chooseThreads, type FlopCost, generationFlop, jobFlop, maxJobFlop, pref
 const QWEN_0_5B: FlopCost = {
   // Tied: 151,936 × 896 for the output; per block 2 × 896² + 2 × 896 × 128 + 3 × 896 × 4864.
   activeMatmulParameters: 151_936n * 896n + 24n * (2n * 896n * 896n + 2n * 896n * 128n + 3n * 896n * 4864n),
-  blockCount: 24,
-  headCount: 14,
-  keyLength: 64,
+  layers: Array.from({ length: 24 }, () => ({
+    headCount: 14,
+    keyLength: 64,
+    valueLength: 64,
+    windowTokens: null,
+  })),
 }
 
 const costs = fc.record({
-  activeMatmulParameters: fc.bigInt({ min: 0n, max: 10n ** 12n }),
-  blockCount: fc.integer({ min: 1, max: 200 }),
-  headCount: fc.integer({ min: 1, max: 128 }),
-  keyLength: fc.integer({ min: 1, max: 512 }),
+  activeMatmulParameters: fc.bigInt({ min: 1n, max: 10n ** 12n }),
+  layers: fc.array(
+    fc.record({
+      headCount: fc.integer({ min: 0, max: 128 }),
+      keyLength: fc.integer({ min: 1, max: 512 }),
+      valueLength: fc.integer({ min: 1, max: 512 }),
+      windowTokens: fc.option(fc.integer({ min: 1, max: 400 })),
+    }),
+    { maxLength: 8 },
+  ),
 })
 const counts = fc.integer({ min: 0, max: 300 })
 
@@ -23,7 +32,10 @@ function naive(cost: FlopCost, from: number, to: number): bigint {
   let flop = 0n
   for (let position = from; position < to; position++) {
     flop += 2n * cost.activeMatmulParameters
-    flop += 4n * BigInt(cost.blockCount * cost.headCount * cost.keyLength) * BigInt(position + 1)
+    for (const { headCount, keyLength, valueLength, windowTokens } of cost.layers) {
+      const attended = Math.min(position + 1, windowTokens ?? Number.POSITIVE_INFINITY)
+      flop += 2n * BigInt(headCount * (keyLength + valueLength)) * BigInt(attended)
+    }
   }
   return flop
 }

@@ -1,30 +1,47 @@
-/** What one model costs per token: the numbers that `readGgufModel` reports. */
+/** What attention of one layer costs: numbers that `readGgufModel` reports. */
+export interface AttentionLayer {
+  /** Query heads; 0 in a layer without attention. */
+  headCount: number
+  /** Elements of one key vector, and of one value vector. */
+  keyLength: number
+  valueLength: number
+  /** The last tokens that it attends to; null: all. */
+  windowTokens: number | null
+}
+
+/** What one model costs per token: numbers that `readGgufModel` reports. */
 export interface FlopCost {
   /** Weights that one token is multiplied with. */
   activeMatmulParameters: bigint
-  /** Transformer layers. */
-  blockCount: number
-  /** Query heads per layer. */
-  headCount: number
-  /** Elements per head. */
-  keyLength: number
+  /** In order. */
+  layers: readonly AttentionLayer[]
 }
 
 /**
  * FLOP of running tokens at positions `from` (inclusive) to `to` (exclusive) through the model once.
  *
- * A token at position p (0-based) costs 2 FLOP per active weight, plus attention over the p + 1 positions it
- * sees: 2 FLOP per element for the scores and 2 for the weighted sum, over `headCount × keyLength` elements
- * in every layer. Summed in closed form: Σ (p + 1) = (to × (to + 1) − from × (from + 1)) / 2.
+ * A token at position p (0-based) costs 2 FLOP per active weight, plus attention of every layer over the
+ * p + 1 positions that it sees, or over the layer's window where that is less: 2 FLOP per head and key
+ * element for the scores, and 2 per head and value element for the weighted sum. Exact, in closed form.
  *
  * Sources: design §3.4; Kaplan et al. 2020 (arXiv:2001.08361) §2.1; Chowdhery et al. 2022 (PaLM,
- * arXiv:2204.02311) appendix B. Softmax, norms and sampling are left out, as they are there. Attention
- * counts in full: layers with a sliding window or a recurrent state cost less than this.
+ * arXiv:2204.02311) appendix B. Softmax, norms, sampling and the updates of a recurrent state are left out.
  */
 function spanFlop(cost: FlopCost, from: bigint, to: bigint): bigint {
-  const attentionWidth = BigInt(cost.blockCount) * BigInt(cost.headCount) * BigInt(cost.keyLength)
-  const attended = (to * (to + 1n) - from * (from + 1n)) / 2n
-  return 2n * cost.activeMatmulParameters * (to - from) + 4n * attentionWidth * attended
+  let flop = 2n * cost.activeMatmulParameters * (to - from)
+  for (const { headCount, keyLength, valueLength, windowTokens } of cost.layers) {
+    const elements = BigInt(headCount) * (BigInt(keyLength) + BigInt(valueLength))
+    const window = windowTokens === null ? null : BigInt(windowTokens)
+    flop += 2n * elements * (attendedBefore(to, window) - attendedBefore(from, window))
+  }
+  return flop
+}
+
+/** Positions that the tokens before position `end` attend to, together: the sum of min(p + 1, window). */
+function attendedBefore(end: bigint, window: bigint | null): bigint {
+  const growing = window === null || end < window ? end : window
+  const inFull = (growing * (growing + 1n)) / 2n
+  return window === null ? inFull : inFull + (end - growing) * window
 }
 
 /** @throws RangeError when `tokens` is not a whole number from 0. */

@@ -15,7 +15,10 @@ const RIGHTS: Record<string, string[]> = {
   agent: ['ledger.read', 'economy.write'],
   reader: ['ledger.read'],
   chat: [],
+  guest: ['ledger.read', 'economy.write'],
 }
+/** Whose key a guest's request carries. */
+let guest = stranger(1)
 
 let house: EconomyHouse
 let app: FastifyInstance
@@ -37,7 +40,7 @@ function server(): FastifyInstance {
       if (!rights) throw new TiramiError('API_KEY_MISSING', 'Who is it?', { nextStep, httpStatus: 401 })
       if (!rights.includes(action))
         throw new TiramiError('SCOPE_INSUFFICIENT', 'Not with this key.', { nextStep, httpStatus: 403 })
-      return { consumer: OWNER }
+      return { consumer: String(request.headers.authorization) === 'guest' ? guest : OWNER }
     },
   })
   return fastify
@@ -101,6 +104,7 @@ const ROUTES = {
     'su/unstake',
     'su/refer',
     'lend',
+    'lend-to',
     'withdraw',
     'borrow',
     'repay',
@@ -138,6 +142,8 @@ describe('every endpoint of the economy', () => {
       ['lend', { amount: 1, min_interest_rate: -1 }, 'min_interest_rate'],
       ['borrow', { amount: 1, term_hours: 0, collateral: 1 }, 'term_hours'],
       ['repay', { loan_id: 'x' }, 'loan_id'],
+      ['lend-to', { borrower: 'x', amount: 1, term_hours: 1, collateral: 1 }, 'borrower'],
+      ['lend-to', { borrower: ME, amount: 1, term_hours: 1, collateral: 1, extra: 1 }, null],
       ['governance/propose', { proposer: ME, kind: 'coup', deadline_ms: 1 }, 'kind'],
       ['governance/vote', { voter: ME, proposal_id: 17, approve: true }, 'proposal_id'],
       ['agent/claim-welcome', { bucket: 7 }, 'bucket'],
@@ -156,7 +162,12 @@ describe('every endpoint of the economy', () => {
 
 describe('staking over HTTP', () => {
   it('stakes real TRM, extends it, shows it and gives it back', async () => {
-    expect(await get('su/stake')).toEqual({ staked: 0 })
+    const fresh = { eligibility: 'bootstrap-window', welcome_loan: 'available' }
+    expect(await get('su/stake')).toEqual({
+      staked: 0,
+      ...fresh,
+      next_step: expect.stringContaining('welcome loan'),
+    })
     const poor = await post('su/stake', { amount: 100, duration: '7d' })
     expect(poor).toMatchObject({ status: 402, json: { error: { code: 'insufficient_balance' } } })
     await house.trade(NODE, stranger(0), 400n)
@@ -165,7 +176,8 @@ describe('staking over HTTP', () => {
     expect(done.json).toEqual({ ok: true, multiplier: 1.2, unlocks_at_ms })
     expect((await post('su/extend', { amount: 50, duration: '7d' })).json).toMatchObject({ ok: true })
     const shown = { staked: 150, duration: '7d', multiplier: 1.2, locked: true, unlocks_at_ms }
-    expect(await get('su/stake')).toEqual(shown)
+    const staked = { eligibility: 'staked', welcome_loan: 'unavailable', next_step: null }
+    expect(await get('su/stake')).toEqual({ ...shown, ...staked })
     expect(await post('su/unstake')).toMatchObject({ status: 409, json: { error: { code: 'stake_locked' } } })
     house.clock.ms += 8 * DAY
     expect((await post('su/unstake')).json).toEqual({ ok: true, returned: 150 })
@@ -185,10 +197,11 @@ describe('staking over HTTP', () => {
       current_epoch: 0,
       yield_rate: 0.001,
       transaction_fee_active: false,
+      transaction_fee_rate: 0.01,
     })
   })
 
-  it('grants a welcome loan to the node, by the network that it sees; others need the owner', async () => {
+  it('grants a welcome loan to the node or to the caller’s own account, by the network that it sees', async () => {
     const granted = await post('agent/claim-welcome', { bucket: 'anything' }, { as: 'agent' })
     expect(granted.json).toEqual({
       node_id: ME,
@@ -197,22 +210,18 @@ describe('staking over HTTP', () => {
       expires_at_ms: house.clock.ms + 72 * HOUR,
     })
     expect((await post('agent/claim-welcome')).status).toBe(409)
-    const third = { headers: { 'x-tirami-node-id': stranger(1).publicKeyHex } }
-    expect((await post('agent/claim-welcome', undefined, { as: 'agent', ...third })).status).toBe(403)
-    expect((await post('agent/claim-welcome', undefined, third)).status).toBe(200)
-    const own = { headers: { 'x-tirami-node-id': OWNER.publicKeyHex } }
-    expect((await post('agent/claim-welcome', {}, { as: 'agent', ...own })).status).toBe(200)
-    const low = { headers: { 'x-tirami-node-id': '0'.repeat(64) } }
-    expect(await post('agent/claim-welcome', {}, low)).toMatchObject({
-      status: 400,
-      json: { error: { code: 'low_entropy_node_id' } },
-    })
-    for (let number = 2; number < 9; number++) {
-      const headers = { 'x-tirami-node-id': stranger(number).publicKeyHex }
-      expect((await post('agent/claim-welcome', {}, { headers })).status).toBe(200)
+    const claim = (number: number) => {
+      guest = stranger(number)
+      const headers = { 'x-tirami-node-id': guest.publicKeyHex }
+      return post('agent/claim-welcome', { bucket: `elsewhere-${number}` }, { as: 'guest', headers })
     }
-    const headers = { 'x-tirami-node-id': stranger(9).publicKeyHex }
-    expect((await post('agent/claim-welcome', { bucket: 'elsewhere' }, { headers })).status).toBe(429)
+    for (let number = 1; number < 10; number++) {
+      expect(await claim(number)).toMatchObject({
+        status: 200,
+        json: { node_id: stranger(number).publicKeyHex },
+      })
+    }
+    expect(await claim(10)).toMatchObject({ status: 429, json: { error: { code: 'welcome_bucket_full' } } })
   })
 })
 
@@ -262,6 +271,49 @@ describe('lending over HTTP', () => {
     expect((await post('withdraw', { amount: 10_000 })).json).toMatchObject({ ok: true, returned: 10_000 })
     expect((await post('withdraw', { amount: 100 })).status).toBe(402)
     expect((await post('borrow', { amount: 1, term_hours: 24, collateral: 100 })).status).toBe(409)
+  })
+})
+
+describe('what stops a loan over HTTP', () => {
+  const borrow = () => post('borrow', { amount: 1, term_hours: 1, collateral: 10 })
+  const refused = async (attempt: ReturnType<typeof post>) => {
+    const { status, json } = await attempt
+    return `${status} ${json.error?.code}`
+  }
+  beforeEach(async () => {
+    await house.trade(NODE, stranger(0), 2_000n)
+    expect((await post('lend', { amount: 1_000 })).status).toBe(200)
+  })
+
+  it('ten a minute (V9)', async () => {
+    for (let loan = 0; loan < 10; loan++) {
+      house.clock.ms += 1
+      expect((await borrow()).status).toBe(200)
+    }
+    expect(await refused(borrow())).toBe('429 lending_velocity')
+    house.clock.ms += 60_000
+    expect((await borrow()).status).toBe(200)
+  })
+
+  it('defaults: more than one in ten of the hour', async () => {
+    expect((await borrow()).status).toBe(200)
+    expect((await house.advance(HOUR + 1)).failures).toEqual([])
+    expect(await refused(borrow())).toBe('503 lending_paused')
+    const loans = await get('loans')
+    expect(loans).toEqual({ count: 0, loans: [] })
+    house.clock.ms += HOUR
+    // The breaker is shut no more; the default has cost the credit.
+    expect(await refused(borrow())).toBe('400 loan_credit')
+  })
+
+  it('the kill switch, and a borrower who cannot be asked to sign', async () => {
+    const loan = { borrower: stranger(0).publicKeyHex, amount: 10, term_hours: 24, collateral: 5 }
+    const before = house.records()
+    expect(await refused(post('lend-to', loan))).toBe('501 countersignature_unavailable')
+    expect(house.records()).toBe(before)
+    const kill = { active: true, reason: 'test', operator: 'owner', atMs: house.clock.ms }
+    await house.ledger.post([{ kind: 'safety.kill-switch', ...kill } as { kind: string }])
+    expect(await refused(borrow())).toBe('503 kill_switch_active')
   })
 })
 

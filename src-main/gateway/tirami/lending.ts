@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
+import { TiramiError } from '../../kernel/index.ts'
 import { parseBody, WholeTrm } from '../requests.ts'
 import { type EconomyRoutes, NodeIdHex } from './economy-http.ts'
 
@@ -10,6 +11,13 @@ const LendBody = z.strictObject({
   amount: WholeTrm,
   max_term_hours: Hours.default(168),
   min_interest_rate: Rate.default(0),
+})
+const LendToBody = z.strictObject({
+  borrower: NodeIdHex,
+  amount: WholeTrm,
+  term_hours: Hours,
+  collateral: WholeTrm,
+  interest_rate_per_hour: Rate.optional(),
 })
 const WithdrawBody = z.strictObject({ amount: WholeTrm })
 /** `lender` is read and has no effect, as in the original: the pool lends. */
@@ -48,6 +56,12 @@ function registerPool(app: FastifyInstance, { economy, authorise }: EconomyRoute
     }
   })
 
+  app.post('/v1/tirami/lend-to', async (request) => {
+    authorise(request, 'economy.write')
+    parseBody(LendToBody, request.body)
+    throw countersignatureUnavailable()
+  })
+
   app.post('/v1/tirami/withdraw', async (request) => {
     authorise(request, 'economy.write')
     const { amountTrm } = await lending.withdraw(parseBody(WithdrawBody, request.body).amount)
@@ -72,6 +86,16 @@ function registerPool(app: FastifyInstance, { economy, authorise }: EconomyRoute
       your_offered_rate: pool.offeredRatePerHour,
       your_contribution_cu: Number(pool.contributionTrm),
     }
+  })
+}
+
+/** The original put the lender's own signature where the borrower's belongs, and the loan never came to be. */
+function countersignatureUnavailable(): TiramiError {
+  const sentence =
+    'A loan to one borrower needs his own signature, and no other node can be asked for it yet.'
+  return new TiramiError('COUNTERSIGNATURE_UNAVAILABLE', sentence, {
+    nextStep: 'Lend to the pool instead.',
+    httpStatus: 501,
   })
 }
 

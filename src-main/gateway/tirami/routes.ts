@@ -1,10 +1,11 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
-import { FREE_TIER_TRM, type HostServices } from '../../host/index.ts'
+import { FREE_TIER_TRM, type HostServices, type Income } from '../../host/index.ts'
 import { prefillFlop } from '../../inference/index.ts'
 import { FLOP_PER_TRM } from '../../kernel/index.ts'
 import { ANCHOR_NETWORKS, anchorScript } from '../../ledger/index.ts'
 import { type Authorise, parseBody } from '../requests.ts'
+import { NoBody } from './economy-http.ts'
 
 /** Version of Tirami's protocol that paths and field names follow (spec section 0). */
 export const PROTOCOL_VERSION = 1
@@ -14,6 +15,10 @@ const TradesQuery = z.object({ limit: z.coerce.number().int().min(1).max(100).de
 
 /** Spec section 2.4; a vote may only raise it. */
 const PROOF_POLICIES = ['disabled', 'optional', 'recommended', 'required']
+
+function incomeJson({ fromOthersTrm, onCreditTrm, ownUseTrm }: Income) {
+  return { from_others: Number(fromOthersTrm), on_credit: Number(onCreditTrm), own_use: Number(ownUseTrm) }
+}
 
 const round6 = (value: number) => Math.round(value * 1e6) / 1e6
 
@@ -40,6 +45,7 @@ export function registerTirami(app: FastifyInstance, services: HostServices, aut
         reserved: Number(spent.reservedTrm),
         credit_limit: Number(caller.creditLimitTrm),
       },
+      income: incomeJson(economy.income()),
     }
   })
 
@@ -72,7 +78,7 @@ export function registerTirami(app: FastifyInstance, services: HostServices, aut
       total_contributed_cu: Number(totals.contributedTrm),
       total_consumed_cu: Number(totals.consumedTrm),
       total_trades: totals.trades,
-      avg_reputation: totals.nodes === 0 ? 0 : economy.parameters().DEFAULT_REPUTATION,
+      avg_reputation: economy.reputation.average(),
       merkle_root: ledger.merkleRootHex(),
     }
   })
@@ -91,6 +97,26 @@ export function registerTirami(app: FastifyInstance, services: HostServices, aut
     }
   })
 
+  // Nothing waits to be saved: what was answered is on the disk. This says how far, and whether that still holds.
+  app.post('/v1/tirami/admin/save-state', async (request) => {
+    authorise(request, 'host.write')
+    parseBody(NoBody, request.body)
+    const { writable, journalRecords, headHash } = services.status().ledger
+    return {
+      ok: writable,
+      saved: writable ? ['journal'] : [],
+      errors: writable ? [] : ['journal: a write has failed; restart the host'],
+      journal_records: journalRecords,
+      head_hash: headHash,
+    }
+  })
+
+  // The bytes are made here, but nothing is ever sent to a chain.
+  app.get('/v1/tirami/anchors', async (request) => {
+    authorise(request, 'ledger.read')
+    return { count: 0, anchors: [] }
+  })
+
   app.get('/v1/tirami/protocol', async (request) => {
     authorise(request, 'ledger.read')
     return {
@@ -102,6 +128,9 @@ export function registerTirami(app: FastifyInstance, services: HostServices, aut
       zkml_backend: null,
       zkml_strength: 'none',
       transport: null,
+      wire_codec: null,
+      price_signal: null,
+      compatibility: null,
     }
   })
 
@@ -109,17 +138,17 @@ export function registerTirami(app: FastifyInstance, services: HostServices, aut
     authorise(request, 'ledger.read')
     const model = services.model()
     const price = economy.pricing()
-    const flopTrm = model ? Number(prefillFlop(model.served.cost, 1)) / Number(FLOP_PER_TRM) : 0
-    const trmPerToken = flopTrm * price.trmPerToken
+    const tokenFlop = model ? prefillFlop(model.served.cost, 1) : 0n
+    const costTrm = economy.jobPrice()
     return {
-      trm_per_token: round6(trmPerToken),
+      trm_per_token: round6((Number(tokenFlop) / Number(FLOP_PER_TRM)) * price.trmPerToken),
       supply_factor: round6(price.supplyFactor),
       demand_factor: round6(price.demandFactor),
       cu_purchasing_power: round6(price.purchasingPower),
       deflation_factor: round6(price.deflationFactor),
       total_trades_ever: ledger.tradeCount(),
-      estimated_cost_100_tokens: Math.ceil(trmPerToken * 100),
-      estimated_cost_1000_tokens: Math.ceil(trmPerToken * 1000),
+      estimated_cost_100_tokens: Number(costTrm(tokenFlop * 100n)),
+      estimated_cost_1000_tokens: Number(costTrm(tokenFlop * 1_000n)),
     }
   })
 }

@@ -1,5 +1,5 @@
 import { isIPv4 } from 'node:net'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import { parseBody, WholeTrm } from '../requests.ts'
 import { type EconomyRoutes, NoBody, NodeIdHex } from './economy-http.ts'
@@ -27,15 +27,19 @@ export function registerStaking(app: FastifyInstance, routes: EconomyRoutes): vo
       current_epoch: supply.epoch,
       yield_rate: supply.yieldRatePerHour,
       transaction_fee_active: supply.feeActive,
+      transaction_fee_rate: supply.feeRate,
     }
   })
 
   app.get('/v1/tirami/su/stake', async (request) => {
     authorise(request, 'ledger.read')
     const { stake, stakedTrm, locked, multiplier } = staking.view(nodeId)
+    const { eligibility, welcomeLoan, nextStep } = economy.standing()
+    const standing = { eligibility, welcome_loan: welcomeLoan, next_step: nextStep }
     const staked = Number(stakedTrm)
-    if (!stake) return { staked }
-    return { staked, duration: `${stake.days}d`, multiplier, locked, unlocks_at_ms: stake.unlocksAtMs }
+    if (!stake) return { staked, ...standing }
+    const terms = { duration: `${stake.days}d`, multiplier, locked, unlocks_at_ms: stake.unlocksAtMs }
+    return { staked, ...terms, ...standing }
   })
 
   app.post('/v1/tirami/su/stake', async (request) => {
@@ -63,9 +67,8 @@ export function registerStaking(app: FastifyInstance, routes: EconomyRoutes): vo
 
   app.post('/v1/tirami/agent/claim-welcome', async (request) => {
     const { consumer } = authorise(request, 'economy.write')
-    const node = claimant(request) ?? nodeId
-    // Anyone can set a header: for a third node only the owner speaks.
-    if (node !== nodeId && node !== consumer.publicKeyHex) authorise(request, 'host.write')
+    // The header may only name the caller's own account: the edge has seen to that.
+    const node = request.headers['x-tirami-node-id'] === undefined ? nodeId : consumer.publicKeyHex
     parseBody(ClaimBody, request.body)
     const loan = await staking.claimWelcome(node, networkOf(request.ip))
     return {
@@ -102,11 +105,6 @@ function registerReferrals(app: FastifyInstance, { economy, authorise }: Economy
       })),
     }
   })
-}
-
-function claimant(request: FastifyRequest): string | null {
-  const header = request.headers['x-tirami-node-id']
-  return header === undefined ? null : parseBody(NodeIdHex, header)
 }
 
 /** The network that an address belongs to: /24 or /48, as providers hand them out to one customer. */

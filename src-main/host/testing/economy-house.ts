@@ -85,7 +85,7 @@ export class EconomyHouse {
     const nonce = sha256(utf8(`nonce ${this.#nonces++} ${this.clock.ms}`)).slice(0, 16)
     const parties = { provider: provider.publicKeyHex, consumer: consumer.publicKeyHex }
     const of = terms(0, { ...parties, amountTrm, timestampMs: BigInt(this.clock.ms), nonce })
-    const limits = { creditLimitTrm: 10n ** 15n, expiresAtMs: this.clock.ms + HOUR }
+    const limits = { creditLimitTrm: 10n ** 18n, expiresAtMs: this.clock.ms + HOUR }
     const reservation = this.ledger.reserve({ ...parties, amountTrm, ...limits })
     const ownKey = consumer === OWNER
     const trade = await this.ledger.settle(reservation, signed(of, provider, consumer), { ...FACTS, ownKey })

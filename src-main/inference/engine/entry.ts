@@ -1,14 +1,18 @@
+import type { Token } from 'node-llama-cpp'
 import { type PublicError, TiramiError, toPublicError } from '../../kernel/index.ts'
 import { EngineCommandSchema } from '../protocol.ts'
-import type { EngineCommand } from '../types.ts'
-import { Job } from './job.ts'
+import type { EngineCommand, EngineReport } from '../types.ts'
+import { runEmbedJob } from './embed-job.ts'
+import { Job, JobControl } from './job.ts'
 import { loadSession, type Session } from './load.ts'
 import { type EnginePort, openPort } from './port.ts'
+import { assertToken } from './sampling.ts'
+import { UnwipedSequence } from './slots.ts'
 
 /** The engine process: obeys the host's commands. Prompts and answers are never written to any log. */
 class EngineMain {
   readonly #port: EnginePort
-  readonly #jobs = new Map<number, Job>()
+  readonly #jobs = new Map<number, JobControl>()
   #loading = false
   #session: Session | null = null
 
@@ -28,13 +32,29 @@ class EngineMain {
         void this.#load(command)
         break
       case 'generate':
-        void this.#generate(command)
+        void this.#run(command.jobId, (session, control) =>
+          new Job(command.jobId, command.request, session, control, (report) =>
+            this.#port.send(report),
+          ).run(),
+        )
+        break
+      case 'embed':
+        void this.#run(command.jobId, (session, control) =>
+          runEmbedJob(command.jobId, command.request, session, control, (report) => this.#port.send(report)),
+        )
+        break
+      case 'tokenize':
+      case 'detokenize':
+        this.#answer(command)
         break
       case 'proceed':
         this.#jobs.get(command.jobId)?.proceed()
         break
       case 'cancel':
         this.#jobs.get(command.jobId)?.cancel()
+        break
+      case 'settled':
+        this.#session?.pool.settled(command.jobId)
         break
       case 'stop':
         process.exit(0)
@@ -66,26 +86,54 @@ class EngineMain {
     }
   }
 
-  async #generate({ jobId, request }: Extract<EngineCommand, { type: 'generate' }>): Promise<void> {
+  async #run(
+    jobId: number,
+    run: (session: Session, control: JobControl) => Promise<EngineReport>,
+  ): Promise<void> {
     const session = this.#session
     if (!session || this.#jobs.has(jobId) || this.#jobs.size >= session.loaded.slots) {
       return this.#port.send({ type: 'failed', jobId, error: refusal(session) })
     }
-    const job = new Job(jobId, request, session, (report) => this.#port.send(report))
-    this.#jobs.set(jobId, job)
+    const control = new JobControl()
+    this.#jobs.set(jobId, control)
     try {
-      const end = await job.run()
+      const end = await run(session, control)
       this.#jobs.delete(jobId)
       this.#port.send(end)
     } catch (error) {
+      if (error instanceof UnwipedSequence) die(error.message)
       this.#jobs.delete(jobId)
       this.#port.send({ type: 'failed', jobId, error: failure(error) })
     }
-    // The library only logs when it cannot wipe a sequence. Then nobody may use this context again.
-    if (session.context.sequencesLeft < session.loaded.slots - this.#jobs.size) {
-      die('a sequence could not be wiped')
+  }
+
+  #answer(command: Extract<EngineCommand, { type: 'tokenize' | 'detokenize' }>): void {
+    const { jobId } = command
+    const session = this.#session
+    if (!session) {
+      this.#port.send({ type: 'failed', jobId, error: refusal(session) })
+      return
+    }
+    try {
+      this.#port.send(answerTo(command, session))
+    } catch (error) {
+      this.#port.send({ type: 'failed', jobId, error: failure(error) })
     }
   }
+}
+
+function answerTo(
+  command: Extract<EngineCommand, { type: 'tokenize' | 'detokenize' }>,
+  { model, prompts, ...session }: Session,
+): EngineReport {
+  const { jobId } = command
+  if (command.type === 'tokenize') {
+    const { text, specials } = command
+    const tokens = specials ? model.tokenize(text, true) : prompts.plain(text)
+    return { type: 'tokens', jobId, tokens: tokens.map(Number) }
+  }
+  for (const token of command.tokens) assertToken(session.loaded.vocabularySize, token)
+  return { type: 'string', jobId, text: model.detokenize(command.tokens as Token[], true) }
 }
 
 function refusal(session: Session | null): PublicError {

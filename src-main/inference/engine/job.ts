@@ -1,104 +1,130 @@
-import { randomInt } from 'node:crypto'
-import type { LlamaContextSequence, Token } from 'node-llama-cpp'
+import type { Token } from 'node-llama-cpp'
 import { TiramiError } from '../../kernel/index.ts'
-import type { EngineReport, GenerateRequest } from '../types.ts'
+import type { EngineReport, GenerateRequest, TokenLogprobs } from '../types.ts'
 import type { Session } from './load.ts'
+import { createSampler, type Sampler } from './sampling.ts'
+import type { Lease } from './slots.ts'
 import { StopFilter, TokenDecoder } from './text.ts'
 
 type FinishReason = Extract<EngineReport, { type: 'end' }>['finishReason']
 
-const SEED_RANGE = 2 ** 32
-
-/** One generation: tokenises, waits for the host's word, computes, leaves nothing behind. */
-export class Job {
-  readonly #id: number
-  readonly #request: GenerateRequest
-  readonly #session: Session
-  readonly #report: (report: EngineReport) => void
+/** What the host says about a job while it runs. */
+export class JobControl {
   readonly #accepted = Promise.withResolvers<void>()
-  #cancelled = false
-  #completionTokens = 0
-  /** Tokens computed since the last `text` report. */
-  #unreportedTokens = 0
+  cancelled = false
 
-  constructor(
-    id: number,
-    request: GenerateRequest,
-    session: Session,
-    report: (report: EngineReport) => void,
-  ) {
-    this.#id = id
-    this.#request = request
-    this.#session = session
-    this.#report = report
+  /** Resolves when the host has accepted the prompt, or cancelled the job. */
+  accepted(): Promise<void> {
+    return this.#accepted.promise
   }
 
-  /** The host accepted the prompt. */
   proceed(): void {
     this.#accepted.resolve()
   }
 
   /** Ends the job after the batch or token that is being computed. */
   cancel(): void {
-    this.#cancelled = true
+    this.cancelled = true
     this.#accepted.resolve()
+  }
+}
+
+/** One generation: tokenises, waits for the host's word, computes. */
+export class Job {
+  readonly #id: number
+  readonly #request: GenerateRequest
+  readonly #session: Session
+  readonly #control: JobControl
+  readonly #report: (report: EngineReport) => void
+  #completionTokens = 0
+  #cachedTokens = 0
+  /** Tokens computed since the last `text` report. */
+  #unreportedTokens = 0
+  #unreportedLogprobs: TokenLogprobs[] = []
+
+  constructor(
+    id: number,
+    request: GenerateRequest,
+    session: Session,
+    control: JobControl,
+    report: (report: EngineReport) => void,
+  ) {
+    this.#id = id
+    this.#request = request
+    this.#session = session
+    this.#control = control
+    this.#report = report
   }
 
   /**
-   * Reports `prompt`, then `text` as it comes. The sequence is erased when this settles.
+   * Reports `prompt`, then `text` as it comes. When this settles, the sequence is wiped or kept for the same tenant.
    * @returns the `end` report, to be sent once the slot is free.
-   * @throws TiramiError PROMPT_TOO_LONG (400), PROMPT_REJECTED (400)
+   * @throws TiramiError PROMPT_TOO_LONG, PROMPT_REJECTED, UNSUPPORTED_SCHEMA (400 each)
    */
   async run(): Promise<EngineReport> {
-    const prompt = this.#session.prompts.write(this.#request.turns) as Token[]
-    const room = this.#session.contextTokens - prompt.length
-    if (room < 1) throw promptTooLong(prompt.length, this.#session.contextTokens)
+    const { prompts, contextTokens } = this.#session
+    const prompt = prompts.write(this.#request.prompt) as Token[]
+    const room = contextTokens - prompt.length
+    if (room < 1) throw promptTooLong(prompt.length, contextTokens)
+    const sampler = await createSampler(this.#session, this.#request)
     this.#report({ type: 'prompt', jobId: this.#id, promptTokens: prompt.length })
-    await this.#accepted.promise
-    const finishReason = await this.#compute(prompt, Math.min(this.#request.maxTokens, room))
+    await this.#control.accepted()
+    const finishReason = await this.#compute(prompt, sampler, Math.min(this.#request.maxTokens, room))
     return {
       type: 'end',
       jobId: this.#id,
       finishReason,
       promptTokens: prompt.length,
+      cachedTokens: this.#cachedTokens,
       completionTokens: this.#completionTokens,
     }
   }
 
-  async #compute(prompt: Token[], limit: number): Promise<FinishReason> {
-    if (this.#cancelled) return 'cancelled'
-    const sequence = this.#session.context.getSequence()
+  async #compute(prompt: Token[], sampler: Sampler, limit: number): Promise<FinishReason> {
+    if (this.#control.cancelled) return 'cancelled'
+    const { pool } = this.#session
+    const { tenant, cachePrompt = true } = this.#request
+    const lease = await pool.take(cachePrompt ? tenant : null, prompt)
+    // What was not finished was not paid for: it may not make the next prompt cheaper.
+    let keep = false
     try {
-      const rest = await this.#prefill(sequence, prompt)
-      return this.#cancelled ? 'cancelled' : await this.#generate(sequence, rest, limit)
+      const finishReason = await this.#run(lease, prompt, sampler, limit)
+      keep = cachePrompt && finishReason !== 'cancelled'
+      return finishReason
     } finally {
-      // Disposing wipes the sequence's cache. Erasing by position would miss a batch that failed half-way.
-      await sequence.dispose()
+      await pool.give(lease, keep ? { tenant, jobId: this.#id } : null)
     }
   }
 
+  async #run(lease: Lease, prompt: Token[], sampler: Sampler, limit: number): Promise<FinishReason> {
+    this.#cachedTokens = lease.cachedTokens
+    const rest = await this.#prefill(lease, prompt)
+    return this.#control.cancelled ? 'cancelled' : this.#generate(lease, rest, sampler, limit)
+  }
+
   /** Reads all of the prompt but its last batch, in batches so that a cancel is seen. @returns that batch. */
-  async #prefill(sequence: LlamaContextSequence, prompt: Token[]): Promise<Token[]> {
+  async #prefill({ sequence, cachedTokens }: Lease, prompt: Token[]): Promise<Token[]> {
     const { batchTokens } = this.#session
-    let position = 0
-    while (prompt.length - position > batchTokens && !this.#cancelled) {
+    let position = cachedTokens
+    while (prompt.length - position > batchTokens && !this.#control.cancelled) {
       await sequence.evaluateWithoutGeneratingNewTokens(prompt.slice(position, position + batchTokens))
       position += batchTokens
     }
     return prompt.slice(position)
   }
 
-  async #generate(sequence: LlamaContextSequence, tokens: Token[], limit: number): Promise<FinishReason> {
-    const { model } = this.#session
+  async #generate(lease: Lease, tokens: Token[], sampler: Sampler, limit: number): Promise<FinishReason> {
+    const showsMarkers = this.#request.prompt.type === 'chat' && this.#request.prompt.tools !== undefined
     const decoder = new TokenDecoder((part, before) =>
-      model.detokenize(part as Token[], false, before as Token[]),
+      this.#session.textOf(part as Token[], before as Token[], showsMarkers),
     )
     const stops = new StopFilter(this.#request.stop)
     let finishReason: FinishReason = 'stop'
-    for await (const token of sequence.evaluate(tokens, this.#sampling())) {
-      if (this.#cancelled) return 'cancelled'
+    for await (const { token, logprobs } of sampler.generate(lease.sequence, tokens, limit)) {
+      if (this.#control.cancelled) return 'cancelled'
       this.#completionTokens++
       this.#unreportedTokens++
+      if (logprobs) this.#unreportedLogprobs.push(logprobs)
       const { text, stopped } = stops.push(decoder.push(token))
       this.#reportText(text)
       if (stopped) return 'stop'
@@ -112,20 +138,22 @@ export class Job {
     return last.stopped ? 'stop' : finishReason
   }
 
-  /** Top-k stays at llama.cpp's 40: without it small models draw noise from the far tail. */
-  #sampling(): { temperature: number; topP: number; topK: number; seed: number } {
-    const { temperature, topP, seed } = this.#request
-    return { temperature, topP, topK: 40, seed: seed === undefined ? randomInt(SEED_RANGE) : seed >>> 0 }
-  }
-
   #reportText(text: string): void {
     if (text === '') return
-    this.#report({ type: 'text', jobId: this.#id, text, tokens: this.#unreportedTokens })
+    const logprobs = this.#unreportedLogprobs
+    this.#report({
+      type: 'text',
+      jobId: this.#id,
+      text,
+      tokens: this.#unreportedTokens,
+      ...(logprobs.length > 0 ? { logprobs } : {}),
+    })
     this.#unreportedTokens = 0
+    this.#unreportedLogprobs = []
   }
 }
 
-function promptTooLong(promptTokens: number, contextTokens: number): TiramiError {
+export function promptTooLong(promptTokens: number, contextTokens: number): TiramiError {
   return new TiramiError(
     'PROMPT_TOO_LONG',
     `The conversation has ${promptTokens} tokens; the model takes ${contextTokens}, answer included.`,

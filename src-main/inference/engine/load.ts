@@ -6,21 +6,33 @@ import {
   type LlamaContext,
   LlamaLogLevel,
   type LlamaModel,
+  type Token,
 } from 'node-llama-cpp'
 import { TiramiError } from '../../kernel/index.ts'
 import type { EngineCommand, GpuChoice, LoadedModel } from '../types.ts'
+import { Embedder } from './embed-job.ts'
 import { PromptWriter, type Vocabulary } from './prompt.ts'
+import { SlotPool } from './slots.ts'
+import { tokenBytes } from './token-bytes.ts'
 
 /** A loaded model, ready to run jobs. */
 export interface Session {
   model: LlamaModel
-  context: LlamaContext
+  pool: SlotPool
+  embedder: Embedder
   prompts: PromptWriter
   /** Tokens that one job may take, prompt and completion. */
   contextTokens: number
   /** Tokens computed at once while a prompt is read; a cancel waits for one such batch. */
   batchTokens: number
   loaded: LoadedModel
+  /**
+   * Text of generated tokens. @param before those right before them.
+   * @param showsMarkers whether the control tokens that mark a tool call are written out; others never are.
+   */
+  textOf(tokens: Token[], before: Token[], showsMarkers: boolean): string
+  /** One token as log-probabilities name it. */
+  describe(token: Token): { token: string; bytes: number[] }
 }
 
 type LoadCommand = Extract<EngineCommand, { type: 'load' }>
@@ -46,28 +58,76 @@ export async function loadSession(command: LoadCommand): Promise<Session> {
 async function load(command: LoadCommand, startedMs: number): Promise<Session> {
   const llama = await openLlama(command.gpu, command.threads)
   const model = await llama.loadModel({ modelPath: command.modelPath })
-  const prompts = new PromptWriter(
-    model.fileInfo.metadata.tokenizer?.chat_template || null,
-    vocabularyOf(model),
-  )
+  const vocabulary = vocabularyOf(model)
+  const prompts = new PromptWriter(model.fileInfo.metadata.tokenizer?.chat_template || null, vocabulary)
   const backend = model.gpuLayers > 0 && llama.gpu !== false ? llama.gpu : 'cpu'
   const batchTokens = backend === 'cpu' ? CPU_BATCH_TOKENS : GPU_BATCH_TOKENS
   const contextTokens = Math.min(command.contextTokens, model.trainContextSize)
-  const context = await model.createContext({
-    contextSize: contextTokens,
-    sequences: command.slots,
-    batchSize: batchTokens,
-    threads: command.threads,
-  })
+  const { context, slots } = await createContext(model, { ...command, contextTokens }, batchTokens)
   const loaded: LoadedModel = {
     contextTokens,
     backend,
     deviceName: await deviceName(llama, backend),
     threads: command.threads,
-    slots: command.slots,
+    slots,
     loadMs: Math.round(performance.now() - startedMs),
+    vocabularySize: vocabulary.size,
+    toolCallFormat: prompts.toolCallFormat,
   }
-  return { model, context, prompts, contextTokens, batchTokens, loaded }
+  return {
+    model,
+    pool: new SlotPool(context, slots),
+    embedder: new Embedder(model, contextTokens, command.threads),
+    prompts,
+    contextTokens,
+    batchTokens,
+    loaded,
+    textOf: textReader(model, vocabulary.toolMarkers),
+    describe: (token) => ({
+      token: model.detokenize([token], true),
+      bytes: [...tokenBytes(model.detokenize([token], true), spellingOf(model, token))],
+    }),
+  }
+}
+
+/** As many slots as were asked for, or as memory has room for. */
+async function createContext(
+  model: LlamaModel,
+  { contextTokens, slots, threads }: LoadCommand,
+  batchTokens: number,
+): Promise<{ context: LlamaContext; slots: number }> {
+  try {
+    const options = { contextSize: contextTokens, sequences: slots, batchSize: batchTokens, threads }
+    return { context: await model.createContext(options), slots }
+  } catch (error) {
+    if (slots === 1 || !(error instanceof InsufficientMemoryError)) throw error
+    const fewer = { contextTokens, slots: Math.floor(slots / 2), threads } as LoadCommand
+    return createContext(model, fewer, batchTokens)
+  }
+}
+
+/** Control tokens that open, divide or close tool calls in the known formats. */
+const TOOL_MARKERS = new Set([
+  '<tool_call>',
+  '</tool_call>',
+  '[TOOL_CALLS]',
+  '[ARGS]',
+  '[CALL_ID]',
+  '<|python_tag|>',
+])
+
+function textReader(model: LlamaModel, markers: ReadonlyMap<number, string>): Session['textOf'] {
+  return (tokens, before, showsMarkers) => {
+    if (!showsMarkers || !tokens.some((token) => markers.has(token))) {
+      return model.detokenize(tokens, false, before)
+    }
+    return tokens.map((token) => markers.get(token) ?? model.detokenize([token], false, before)).join('')
+  }
+}
+
+/** A token as the file spells it. */
+function spellingOf(model: LlamaModel, token: Token): string {
+  return model.fileInfo.metadata.tokenizer?.ggml.tokens[token] ?? ''
 }
 
 /**
@@ -96,16 +156,30 @@ async function deviceName(llama: Llama, backend: LoadedModel['backend']): Promis
   return (await llama.getGpuDeviceNames())[0] ?? null
 }
 
-function vocabularyOf(model: LlamaModel): Vocabulary {
+interface ModelVocabulary extends Vocabulary {
+  size: number
+  /** Control tokens of `TOOL_MARKERS`. */
+  toolMarkers: ReadonlyMap<number, string>
+}
+
+function vocabularyOf(model: LlamaModel): ModelVocabulary {
+  let size = 0
   const controls = new Set<number>()
+  const toolMarkers = new Map<number, string>()
   const controlSpellings: string[] = []
   for (const token of model.iterateAllTokens()) {
+    size++
     const { control, unknown } = model.getTokenAttributes(token)
-    if (control) controls.add(token)
     // Some models end their turn with a token that is not marked as a control token.
-    if (control || unknown || model.isEogToken(token)) controlSpellings.push(model.detokenize([token], true))
+    if (!control && !unknown && !model.isEogToken(token)) continue
+    const text = model.detokenize([token], true)
+    controlSpellings.push(text)
+    if (control) controls.add(token)
+    if (control && TOOL_MARKERS.has(text)) toolMarkers.set(token, text)
   }
   return {
+    size,
+    toolMarkers,
     tokenize: (text, specials, isStart) =>
       model.tokenize(text, specials, ...(isStart ? [] : (['trimLeadingSpace'] as const))),
     isControl: (token) => controls.has(token),

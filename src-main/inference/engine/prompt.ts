@@ -1,7 +1,8 @@
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { Template } from '@huggingface/jinja'
 import { TiramiError } from '../../kernel/index.ts'
-import type { ChatTurn } from '../types.ts'
+import { detectToolCallFormat } from '../tool-calls.ts'
+import type { Prompt, ToolCallFormat } from '../types.ts'
 
 /** What the prompt needs of a model's tokenizer. */
 export interface Vocabulary {
@@ -17,6 +18,13 @@ export interface Vocabulary {
   eosText: string
   /** Set when every prompt of this model must begin with it. */
   requiredBos: number | null
+}
+
+type Chat = Extract<Prompt, { type: 'chat' }>
+/** A conversation as chat templates take it (Hugging Face's names). */
+interface TemplateInput {
+  messages: unknown[]
+  tools?: unknown[]
 }
 
 /** A stretch of the prompt. Only what the template wrote may hold control tokens. */
@@ -49,6 +57,8 @@ const MAX_REASON_CHARACTERS = 200
  *    that second rendering, with every content tokenised as plain text by itself.
  */
 export class PromptWriter {
+  /** Null: the template takes no tools. */
+  readonly toolCallFormat: ToolCallFormat | null
   readonly #template: Template
   readonly #vocabulary: Vocabulary
   readonly #spelling: RegExp | null
@@ -57,6 +67,7 @@ export class PromptWriter {
   constructor(template: string | null, vocabulary: Vocabulary) {
     this.#vocabulary = vocabulary
     this.#spelling = anyOf(vocabulary.controlSpellings)
+    this.toolCallFormat = detectToolCallFormat(template)
     try {
       this.#template = new Template(template ?? CHATML)
     } catch (cause) {
@@ -68,10 +79,29 @@ export class PromptWriter {
   }
 
   /** The prompt's tokens. @throws TiramiError PROMPT_REJECTED (400) when the template refuses the conversation. */
-  write(turns: readonly ChatTurn[]): number[] {
-    const structure = this.#structure(turns)
+  write(prompt: Prompt): number[] {
+    const tokens = prompt.type === 'text' ? this.#raw(prompt.text) : this.#chat(prompt)
+    if (tokens.length === 0) throw rejected('The prompt is empty.')
+    return tokens
+  }
+
+  /** Tokens of a text by itself, in which no spelling of a control token counts. */
+  plain(text: string): number[] {
+    return this.#plainTokens(text, true)
+  }
+
+  #raw(text: string): number[] {
+    const bos = this.#vocabulary.requiredBos
+    return [...(bos === null ? [] : [bos]), ...this.#plainTokens(text, true)]
+  }
+
+  #chat(chat: Chat): number[] {
+    if (chat.tools?.length && this.toolCallFormat === null) {
+      throw rejected("The model's chat template takes no tools.")
+    }
+    const structure = this.#structure(chat)
     const expected = this.#controls(this.#tokens(structure.pieces.filter((piece) => piece.fromTemplate)))
-    const faithful = this.#faithful(turns)
+    const faithful = this.#faithful(chat)
     if (faithful.intact) {
       const tokens = this.#tokens(faithful.pieces)
       if (sameItems(this.#controls(tokens), expected)) return tokens
@@ -80,29 +110,25 @@ export class PromptWriter {
     return this.#tokens(structure.pieces)
   }
 
-  /** Step 1: contents as they are, except for spellings of control tokens. */
-  #faithful(turns: readonly ChatTurn[]): Rendering {
+  /** Step 1: what the caller wrote as it is, except for spellings of control tokens. */
+  #faithful(chat: Chat): Rendering {
     const marks = new Marks()
     const spelling = this.#spelling
-    const safe = turns.map(({ role, content }) => ({
-      role,
-      content: spelling ? content.replaceAll(spelling, (text) => marks.add(text)) : content,
-    }))
-    return marks.split(this.#render(safe))
+    const safe = (text: string) =>
+      spelling ? text.replaceAll(spelling, (spelled) => marks.add(spelled)) : text
+    return marks.split(this.#render(templateInput(chat, safe, this.toolCallFormat)))
   }
 
-  /** Steps 2 and 3: every content a mark. */
-  #structure(turns: readonly ChatTurn[]): Rendering {
+  /** Steps 2 and 3: everything that the caller wrote a mark. */
+  #structure(chat: Chat): Rendering {
     const marks = new Marks()
-    return marks.split(
-      this.#render(turns.map(({ role, content }) => ({ role, content: marks.add(content) }))),
-    )
+    return marks.split(this.#render(templateInput(chat, (text) => marks.add(text), this.toolCallFormat)))
   }
 
-  #render(messages: ChatTurn[]): string {
+  #render(input: TemplateInput): string {
     try {
       return this.#template.render({
-        messages,
+        ...input,
         add_generation_prompt: true,
         bos_token: this.#vocabulary.bosText,
         eos_token: this.#vocabulary.eosText,
@@ -125,16 +151,74 @@ export class PromptWriter {
    * A caller's text. Cutting every control spelling after its first character keeps even tokenizers from
    * finding it that match some special tokens in plain text too (llama.cpp: USER_DEFINED).
    */
-  #plainTokens(text: string): number[] {
+  #plainTokens(text: string, isStart = false): number[] {
     const cuts = this.#spelling ? [...text.matchAll(this.#spelling)].map((match) => match.index + 1) : []
     return [0, ...cuts].flatMap((from, index) =>
-      this.#vocabulary.tokenize(text.slice(from, cuts[index]), false, false),
+      this.#vocabulary.tokenize(text.slice(from, cuts[index]), false, isStart && index === 0),
     )
   }
 
   #controls(tokens: readonly number[]): number[] {
     return tokens.filter((token) => this.#vocabulary.isControl(token))
   }
+}
+
+/** @param write what becomes of a caller's text on its way into the template. */
+function templateInput(
+  { turns, tools }: Chat,
+  write: (text: string) => string,
+  format: ToolCallFormat | null,
+): TemplateInput {
+  const id = (text: string) => write(format === 'mistral' ? shortId(text) : text)
+  const messages = turns.map(({ role, content, toolCalls, toolCallId }) => ({
+    role,
+    content: write(content),
+    ...(toolCallId === undefined ? {} : { tool_call_id: id(toolCallId) }),
+    ...(toolCalls === undefined || toolCalls.length === 0
+      ? {}
+      : {
+          tool_calls: toolCalls.map((call) => ({
+            id: id(call.id),
+            type: 'function',
+            function: { name: write(call.name), arguments: writeAll(argumentsOf(call.argumentsJson), write) },
+          })),
+        }),
+  }))
+  if (!tools?.length) return { messages }
+  return {
+    messages,
+    tools: tools.map(({ name, description, parameters }) => ({
+      type: 'function',
+      function: {
+        name: write(name),
+        description: write(description ?? ''),
+        parameters: writeAll(parameters, write),
+      },
+    })),
+  }
+}
+
+/** Templates want the arguments as an object; what is none stays text. */
+function argumentsOf(json: string): unknown {
+  try {
+    const value: unknown = JSON.parse(json)
+    return typeof value === 'object' && value !== null ? value : json
+  } catch {
+    return json
+  }
+}
+
+/** Every text in `value`, names of properties too, as `write` gives it. */
+function writeAll(value: unknown, write: (text: string) => string): unknown {
+  if (typeof value === 'string') return write(value)
+  if (Array.isArray(value)) return value.map((item) => writeAll(item, write))
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [write(key), writeAll(item, write)]))
+}
+
+/** Mistral's templates take no ids but those of nine letters and digits. */
+function shortId(id: string): string {
+  return /^[0-9A-Za-z]{9}$/.test(id) ? id : createHash('sha256').update(id).digest('hex').slice(0, 9)
 }
 
 /** Random stand-ins for texts that must pass through a template unseen. */

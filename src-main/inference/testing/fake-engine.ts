@@ -40,6 +40,8 @@ export class FakeEngineProcess implements EngineProcess {
       threads: 1,
       slots,
       loadMs: 1,
+      vocabularySize: 256,
+      toolCallFormat: null,
     } as const
     this.report({ type: 'loaded', model })
   }

@@ -1,0 +1,115 @@
+import {
+  activeWelcomeLoan,
+  availableAccount,
+  decideWelcome,
+  type Eligibility,
+  hasFault,
+  lockedStakeTrm,
+  providerEligibility,
+  smaller,
+  tableGet,
+} from '../economy/index.ts'
+import { TiramiError } from '../kernel/index.ts'
+import type { EconomyCore } from './economy-core.ts'
+
+/** What this node was paid, in TRM. */
+export interface Income {
+  /** By strangers, ever. */
+  fromOthersTrm: bigint
+  /** The part of it that strangers still owe: it stands on credit that this host's owner gave them. */
+  onCreditTrm: bigint
+  /** By the owner's own keys: use, not income. */
+  ownUseTrm: bigint
+}
+
+export interface Standing {
+  eligibility: Eligibility
+  /** The welcome loan: to be had, running, had and over, or refused to this node. */
+  welcomeLoan: 'available' | 'active' | 'used' | 'unavailable'
+  /** One sentence to the owner; null when nothing is to be done. */
+  nextStep: string | null
+}
+
+/** What the stake gate looks at (spec section 2.11). */
+export function providerFacts(core: EconomyCore) {
+  const context = core.context()
+  const { staking, slashing, welcome } = core.state
+  return {
+    lockedStakeTrm: lockedStakeTrm(staking, core.nodeId, context),
+    hasFault: hasFault(slashing, core.nodeId),
+    hasActiveWelcomeLoan: activeWelcomeLoan(welcome, core.nodeId, context.nowMs) !== null,
+    contributedTrm: core.trades.earnedTrm(core.nodeId),
+  }
+}
+
+/** What the welcome rules want to know of a node; its network of origin is the host's to tell. */
+export function newcomerFacts(core: EconomyCore, node: string) {
+  const { trades } = core
+  const history = { contributedTrm: trades.earnedTrm(node), consumedTrm: trades.spentTrm(node) }
+  return { node, ...history, unprovenNodes: trades.unprovenNodes() }
+}
+
+/** Accounts below zero are credit that was used; what is held for a job is not spent yet. */
+export function incomeOf(core: EconomyCore): Income {
+  const ledger = core.ports.ledger()
+  const owedTrm = core.trades.consumers().reduce((sum, node) => {
+    const netTrm = ledger.accountTrm(availableAccount(node)) + ledger.accountTrm(`reserved:${node}`)
+    return netTrm < 0n ? sum - netTrm : sum
+  }, 0n)
+  const fromOthersTrm = core.trades.earnedTrm(core.nodeId)
+  return {
+    fromOthersTrm,
+    onCreditTrm: smaller(owedTrm, fromOthersTrm),
+    ownUseTrm: core.trades.ownUseTrm(core.nodeId),
+  }
+}
+
+/** Any network will do: whether this node may have the loan does not hang on where the owner sits. */
+const ANY_BUCKET = 'local'
+
+function welcomeLoanOf(core: EconomyCore): Standing['welcomeLoan'] {
+  const { welcome } = core.state
+  if (activeWelcomeLoan(welcome, core.nodeId, core.nowMs())) return 'active'
+  if (tableGet(welcome.loans, core.nodeId)) return 'used'
+  try {
+    decideWelcome(welcome, { ...newcomerFacts(core, core.nodeId), bucket: ANY_BUCKET }, core.context())
+    return 'available'
+  } catch (error) {
+    if (error instanceof TiramiError) return 'unavailable'
+    throw error
+  }
+}
+
+export function standingOf(core: EconomyCore): Standing {
+  const eligibility = providerEligibility(providerFacts(core), core.parameters)
+  const welcomeLoan = welcomeLoanOf(core)
+  return { eligibility, welcomeLoan, nextStep: nextStep(core, eligibility, welcomeLoan) }
+}
+
+function nextStep(
+  core: EconomyCore,
+  eligibility: Eligibility,
+  welcomeLoan: Standing['welcomeLoan'],
+): string | null {
+  const p = core.parameters
+  const stake = `${p.MIN_PROVIDER_STAKE_TRM} TRM`
+  const haveTrm = core.balanceTrm(availableAccount(core.nodeId))
+  const expiresAtMs = tableGet(core.state.welcome.loans, core.nodeId)?.expiresAtMs ?? 0
+  switch (eligibility) {
+    case 'staked':
+      return null
+    case 'previously-slashed':
+      return `Stake at least ${stake}: a node that was slashed serves guests only with a stake.`
+    case 'welcome-loan':
+      return `Stake at least ${stake} before ${new Date(expiresAtMs).toISOString()}: then the welcome loan ends.`
+    default:
+      break
+  }
+  const cap = `Without a stake guests may pay this host ${p.STAKELESS_EARN_CAP_TRM} TRM in all.`
+  if (haveTrm >= BigInt(p.MIN_PROVIDER_STAKE_TRM)) return `Stake at least ${stake}. ${cap}`
+  if (welcomeLoan === 'available') {
+    return `Claim the welcome loan: it opens this host to guests for ${p.WELCOME_LOAN_TERM_HOURS} hours. ${cap}`
+  }
+  if (eligibility === 'bootstrap-window') return `Stake ${stake} as soon as they are earned. ${cap}`
+  return `Guests are refused: ${stake} must be staked, and ${haveTrm > 0n ? haveTrm : 0n} are at hand.`
+}
