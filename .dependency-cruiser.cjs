@@ -2,11 +2,13 @@
 const rooms = {
   kernel: [],
   tensor: ['kernel'],
+  recursion: ['kernel', 'tensor'],
   ledger: ['kernel'],
   economy: ['kernel'],
   models: ['kernel'],
   inference: ['kernel'],
-  host: ['kernel', 'ledger', 'economy', 'models', 'inference', 'gateway-door'],
+  hardware: ['kernel'],
+  host: ['kernel', 'ledger', 'economy', 'models', 'inference', 'hardware', 'gateway-door'],
 }
 
 const domainRooms = Object.keys(rooms).filter((room) => room !== 'host')
@@ -70,7 +72,7 @@ module.exports = {
       name: 'shipped-code-imports-no-test-code',
       severity: 'error',
       from: { path: '^src-', pathNot: '\\.test\\.tsx?$|/testing/' },
-      to: { path: '\\.test\\.tsx?$|/testing/|^(e2e|bench|training)/' },
+      to: { path: '\\.test\\.tsx?$|/testing/|^(e2e|bench|training|simulation)/' },
     },
     {
       name: 'resolvable',

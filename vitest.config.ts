@@ -9,6 +9,7 @@ export default defineConfig({
       'src-renderer/**/*.test.ts',
       'src-renderer/**/*.test.tsx',
       'training/**/*.test.ts',
+      'simulation/**/*.test.ts',
       'build/**/*.test.ts',
     ],
     testTimeout: 60_000,

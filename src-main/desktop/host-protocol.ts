@@ -19,6 +19,8 @@ const eventOf = <E extends EventName>(name: E) =>
 export const HostEventSchema = z.discriminatedUnion('name', [
   eventOf('status.changed'),
   eventOf('trade.booked'),
+  eventOf('download.changed'),
+  eventOf('models.changed'),
   eventOf('chat.delta'),
   eventOf('chat.done'),
   eventOf('chat.failed'),

@@ -81,6 +81,7 @@ export {
   applySafetyEvent,
   assertNotKilled,
   DEFAULT_SPEND_POLICY,
+  decideAcceptClock,
   decideApprovalAnswer,
   decideBreakerReset,
   decideError,
@@ -99,7 +100,14 @@ export {
   type SpendPolicy,
   safetyGauges,
 } from './safety.ts'
-export { decideSlashes, hasFault, type Slash, type SlashCandidate, slashEvents } from './slashing.ts'
+export {
+  decideSlashes,
+  hasFault,
+  penaltySince,
+  type Slash,
+  type SlashCandidate,
+  slashEvents,
+} from './slashing.ts'
 export { type Eligibility, providerEligibility, requireEligibleProvider } from './stake-gate.ts'
 export {
   decideExtendStake,
@@ -125,6 +133,7 @@ export {
   type Decision,
   type EconomyContext,
   type Movement,
+  reservedAccount,
   smaller,
   stakedAccount,
 } from './types.ts'

@@ -188,13 +188,16 @@ function applyDelta(state: ReputationState, node: string, delta: number): Reputa
   return { ...state, local: tableSet(state.local, node, adjustReputation(before, delta)) }
 }
 
-/** A loan default lowers the borrower: the deltas travel in the events. */
+/** A loan default lowers the borrower and a slash the offender: the deltas travel in the events. */
 export function applyReputation(state: ReputationState, event: EconomyEvent): ReputationState {
   switch (event.kind) {
     case 'reputation.changed':
       return applyDelta(state, event.node, event.delta)
     case 'loan.defaulted':
       return applyDelta(state, event.borrower, event.reputationDelta)
+    // The evidence leaves the collusion window after a day; what was judged stays.
+    case 'stake.slashed':
+      return applyDelta(state, event.node, -event.trustPenalty)
     case 'reputation.observed':
       return applyObserved(state, event)
     default:

@@ -132,6 +132,14 @@ export function decideSlashes(
   return [...decisions.values()]
 }
 
+/** Trust that slashes for collusion took from the node and that evidence of the same hours must not take again. */
+export function penaltySince(state: SlashingState, node: string, sinceMs: number): number {
+  const recent = (tableGet(state.slashes, node) ?? []).filter(
+    ({ reason, atMs }) => reason === 'collusion' && atMs >= sinceMs,
+  )
+  return recent.reduce((sum, { trustPenalty }) => sum + trustPenalty, 0)
+}
+
 export function applySlashing(state: SlashingState, event: EconomyEvent): SlashingState {
   if (event.kind !== 'stake.slashed') return state
   const { node, reason, evidence, trustPenalty, atMs } = event

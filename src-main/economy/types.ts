@@ -29,6 +29,7 @@ export const SYSTEM_MINT = 'system:mint'
 export const SYSTEM_BURN = 'system:burn'
 export const SYSTEM_POOL = 'system:pool'
 
+export const reservedAccount = (node: string): string => `reserved:${node}`
 export const availableAccount = (node: string): string => `available:${node}`
 export const stakedAccount = (node: string): string => `staked:${node}`
 export const collateralAccount = (node: string): string => `collateral:${node}`

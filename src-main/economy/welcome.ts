@@ -18,6 +18,7 @@ import {
   type EconomyContext,
   HOUR_MS,
   limiterMs,
+  reservedAccount,
   stakedAccount,
 } from './types.ts'
 
@@ -95,7 +96,8 @@ function requireNewcomer(state: WelcomeState, command: WelcomeCommand, context: 
     throw refusal('LOW_ENTROPY_NODE_ID', 'The node id does not look like a key.', nextStep, 400)
   }
   const stakeTrm = BigInt(context.parameters.MIN_PROVIDER_STAKE_TRM)
-  const haveTrm = context.balanceTrm(availableAccount(node))
+  // What is held for a job is not spent yet.
+  const haveTrm = context.balanceTrm(availableAccount(node)) + context.balanceTrm(reservedAccount(node))
   const established = command.consumedTrm > 0n || contributedTrm >= stakeTrm || haveTrm >= stakeTrm
   if (established || haveTrm < 0n || tableGet(state.loans, node)) {
     throw refusal('WELCOME_ALREADY_KNOWN', 'Welcome loans are for new nodes.', 'Earn TRM by serving.')

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify'
+import { EngineBusyError } from '../inference/index.ts'
 import { TiramiError } from '../kernel/index.ts'
 import { allowedHosts, allowedOrigins, assertLocalRequest } from './guard.ts'
 
@@ -43,6 +44,7 @@ export async function openLocalServer(
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(securityHeaders(request.id))
     assertLocalRequest(request.raw, hosts, origins)
+    assertPlainBody(request.headers['content-encoding'])
   })
   app.setErrorHandler((error: FastifyError, _request, reply) => {
     sendError(reply, asTiramiError(error), options.errorShape)
@@ -58,6 +60,15 @@ export async function openLocalServer(
   hosts = allowedHosts(bound)
   origins = allowedOrigins(bound)
   return { url: `http://127.0.0.1:${bound}`, port: bound, close: () => app.close() }
+}
+
+/** A packed body is not unpacked: a small one could fill the memory. @throws TiramiError UNSUPPORTED_MEDIA_TYPE */
+function assertPlainBody(encoding: string | undefined): void {
+  if (encoding === undefined || encoding.toLowerCase() === 'identity') return
+  throw new TiramiError('UNSUPPORTED_MEDIA_TYPE', 'The body must not be compressed.', {
+    nextStep: 'Send it without Content-Encoding.',
+    httpStatus: 415,
+  })
 }
 
 async function listen(app: FastifyInstance, port: number): Promise<void> {
@@ -88,8 +99,15 @@ export function securityHeaders(id: string): Record<string, string> {
 }
 
 function sendError(reply: FastifyReply, error: TiramiError, shape: ErrorShape): void {
-  if (error.httpStatus === 429 || error.httpStatus === 503) reply.header('retry-after', '5')
+  if (error.httpStatus === 429 || error.httpStatus === 503) {
+    reply.header('retry-after', String(retryAfterSeconds(error)))
+  }
   void reply.status(error.httpStatus).send(shape(error))
+}
+
+/** Who knows when there is room again says so; 5 s otherwise. */
+function retryAfterSeconds(error: TiramiError): number {
+  return error instanceof EngineBusyError ? error.retryAfterSeconds : 5
 }
 
 /** Fastify's own refusals (size, media type, JSON) in our terms; anything else is a defect, told without detail. */

@@ -17,8 +17,13 @@ export const WholeTrm = z
 export class RequestError extends TiramiError {
   readonly param: string | null
 
-  constructor(code: string, message: string, param: string | null, httpStatus = 400) {
-    super(code, message, { nextStep: 'See docs/api.md for what is accepted.', httpStatus })
+  constructor(
+    code: string,
+    message: string,
+    param: string | null,
+    { httpStatus = 400, nextStep = 'See docs/api.md for what is accepted.' } = {},
+  ) {
+    super(code, message, { nextStep, httpStatus })
     this.param = param
   }
 }

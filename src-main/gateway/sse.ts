@@ -1,13 +1,24 @@
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 
+/** A reader that takes nothing for this long is cut off: what feeds the stream must not wait forever. */
+const STALL_MS = 60_000
+
+export interface SseMessage {
+  id?: number
+  event?: string
+  data: string
+}
+
 /** Server-sent events with back-pressure: `send` resolves when the reader can take more, or is gone. */
 export class SseStream {
   readonly #response: ServerResponse
   readonly #gone = new AbortController()
+  readonly #stallMs: number
 
-  constructor(response: ServerResponse, headers: Record<string, string>) {
+  constructor(response: ServerResponse, headers: Record<string, string>, stallMs = STALL_MS) {
     this.#response = response
+    this.#stallMs = stallMs
     response.on('close', () => this.#gone.abort())
     response.on('error', () => this.#gone.abort())
     response.writeHead(200, {
@@ -25,12 +36,14 @@ export class SseStream {
     return this.#gone.signal
   }
 
-  async send(fields: { id?: number; event?: string; data: string }): Promise<void> {
+  async send(message: SseMessage): Promise<void> {
     if (this.gone.aborted) return
-    const id = fields.id === undefined ? '' : `id: ${fields.id}\n`
-    const event = fields.event === undefined ? '' : `event: ${fields.event}\n`
-    if (this.#response.write(`${id}${event}data: ${fields.data}\n\n`)) return
+    const id = message.id === undefined ? '' : `id: ${message.id}\n`
+    const event = message.event === undefined ? '' : `event: ${message.event}\n`
+    if (this.#response.write(`${id}${event}data: ${message.data}\n\n`)) return
+    const stall = setTimeout(() => this.drop(), this.#stallMs)
     await once(this.#response, 'drain', { signal: this.gone }).catch(() => {})
+    clearTimeout(stall)
   }
 
   /** Bytes not yet taken by the reader. */

@@ -3,6 +3,7 @@ import {
   type HostEvent,
   type HostStatus,
   isProcedureName,
+  type modelProcedures,
   type ProcedureInput,
   type ProcedureName,
   type ProcedureOutput,
@@ -11,7 +12,10 @@ import {
 import type { JobRequest } from '../inference/index.ts'
 import { hexFromBytes, type Rng, TiramiError, toPublicError } from '../kernel/index.ts'
 import type { Ledger } from '../ledger/index.ts'
+import type { EconomyService } from './economy-service.ts'
 import type { EventLog } from './events.ts'
+import type { Machine } from './machine.ts'
+import type { ModelDesk } from './model-desk.ts'
 import type { Safety } from './safety.ts'
 import type { ServeEvent } from './serving.ts'
 
@@ -30,6 +34,9 @@ export interface ControlPorts {
   resume(): Promise<void>
   ledger: Ledger
   safety: Pick<Safety, 'killSwitch' | 'answerApproval'>
+  economy: Pick<EconomyService, 'income'>
+  desk: ModelDesk
+  machine: Pick<Machine, 'sensors'>
   nodeId: string
   events: EventLog
   rng: Rng
@@ -65,7 +72,12 @@ export function createControl(ports: ControlPorts): Control {
       await ports.safety.answerApproval({ ...answer, operator: OPERATOR })
       return ports.status()
     },
-    'earnings.get': ({ range }) => ports.ledger.earnings(ports.nodeId, range),
+    'hardware.sensors': () => ports.machine.sensors(),
+    ...modelHandlers(ports.desk),
+    'earnings.get': async ({ range }) => ({
+      ...(await ports.ledger.earnings(ports.nodeId, range)),
+      allTimeOnCreditTrm: String(ports.economy.income().onCreditTrm),
+    }),
     'trades.list': async ({ limit, beforeIndex }) => ({
       trades: await ports.ledger.listTrades(beforeIndex === undefined ? { limit } : { limit, beforeIndex }),
       total: ports.ledger.tradeCount(),
@@ -81,6 +93,27 @@ export function createControl(ports: ControlPorts): Control {
     call: (procedure, input) => runProcedure(handlers, procedure, input),
     subscribe: (listener) => ports.events.subscribe(listener),
     eventsSince: (seq) => ports.events.since(seq),
+  }
+}
+
+/** Whatever was asked, the window gets the whole view: it never has to guess what a command changed. */
+function modelHandlers(desk: ModelDesk): Pick<Handlers, keyof typeof modelProcedures> {
+  const { downloads } = desk.store
+  const after =
+    <Input>(action: (input: Input) => unknown) =>
+    async (input: Input) => {
+      await action(input)
+      return desk.view()
+    }
+  return {
+    'models.get': () => desk.view(),
+    'models.load': after(({ id }) => desk.load(id)),
+    'models.delete': after(({ id }) => desk.remove(id)),
+    'models.add': after(({ source }) => desk.store.add(source)),
+    'models.configure': after((settings) => desk.configure(settings)),
+    'downloads.pause': after(({ id }) => downloads.pause(id)),
+    'downloads.resume': after(({ id }) => downloads.resume(id)),
+    'downloads.cancel': after(({ id }) => downloads.cancel(id)),
   }
 }
 

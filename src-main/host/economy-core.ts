@@ -15,6 +15,7 @@ import {
   GovernanceEvent,
   type GovernanceState,
   GovernanceStateCodec,
+  hasFault,
   INITIAL_ECONOMY,
   INITIAL_GOVERNANCE,
   localReputation,
@@ -23,6 +24,7 @@ import {
   type MutableParameterName,
   observationsOf,
   type Parameters,
+  penaltySince,
   type SafetyState,
   tableGet,
   withParameter,
@@ -165,12 +167,16 @@ export class EconomyCore {
   reputation(node: string, nowMs = this.nowMs()): number {
     const { parameters: p, trades } = this
     const own = localReputation(this.state.reputation, node, p)
-    const observations = observationsOf(this.state.reputation, node)
+    // Whoever was slashed vouches for nobody.
+    const observations = observationsOf(this.state.reputation, node).filter(
+      ({ observer }) => !hasFault(this.state.slashing, observer),
+    )
     const between = (observer: string, subject: string) => trades.tradesBetween(observer, subject)
     const consensus = consensusReputation(own, observations, between, p)
     const { providers, report } = trades.collusion(nowMs, p)
     const judged = providers.length >= p.SLASH_MIN_PROVIDERS
-    return effectiveReputation(consensus, judged ? report(node).trustPenalty : 0)
+    const taken = penaltySince(this.state.slashing, node, nowMs - p.COLLUSION_WINDOW_MS)
+    return effectiveReputation(consensus, judged ? Math.max(0, report(node).trustPenalty - taken) : 0)
   }
 
   /** All that was folded, for a snapshot of the journal. */

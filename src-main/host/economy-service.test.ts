@@ -297,6 +297,10 @@ describe('slashing', () => {
     const slashes = await afterRestart(() => house.economy.reputation.slashes())
     expect(slashes).toMatchObject([{ node: ME, reason: 'collusion', burnedTrm: 500n }])
     expect(house.economy.staking.view(ME)).toMatchObject({ stakedTrm: 500n, multiplier: 1 })
+    // The evidence is a day old and gone; the judgement stays.
+    await house.advance(25 * HOUR)
+    expect(house.economy.reputation.collusion(ME).tradesInWindow).toBe(0)
+    expect(house.economy.reputation.of(ME)).toBeCloseTo(0.12, 9)
   })
 
   it('leaves an owner alone who uses his own machine', async () => {

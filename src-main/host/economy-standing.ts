@@ -6,6 +6,7 @@ import {
   hasFault,
   lockedStakeTrm,
   providerEligibility,
+  reservedAccount,
   smaller,
   tableGet,
 } from '../economy/index.ts'
@@ -53,7 +54,7 @@ export function newcomerFacts(core: EconomyCore, node: string) {
 export function incomeOf(core: EconomyCore): Income {
   const ledger = core.ports.ledger()
   const owedTrm = core.trades.consumers().reduce((sum, node) => {
-    const netTrm = ledger.accountTrm(availableAccount(node)) + ledger.accountTrm(`reserved:${node}`)
+    const netTrm = ledger.accountTrm(availableAccount(node)) + ledger.accountTrm(reservedAccount(node))
     return netTrm < 0n ? sum - netTrm : sum
   }, 0n)
   const fromOthersTrm = core.trades.earnedTrm(core.nodeId)

@@ -1,10 +1,12 @@
 import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { EngineStatus } from '../../src-preload/contract/index.ts'
-import { systemRng } from '../kernel/index.ts'
+import { systemClock, systemRng } from '../kernel/index.ts'
+import { openModelStore } from '../models/index.ts'
+import { writeTinyGguf } from '../models/testing/tiny-gguf.ts'
 import { EventLog } from './events.ts'
 import { openKeys } from './keys.ts'
 import { resolveModel } from './model.ts'
@@ -193,10 +195,10 @@ describe('keys', () => {
 
 describe('settings', () => {
   it('a pause outlives a restart; a damaged file means the defaults', () => {
-    openSettings(directory).setPaused(true)
-    expect(openSettings(directory).paused()).toBe(true)
+    openSettings(directory).set({ paused: true })
+    expect(openSettings(directory).get().paused).toBe(true)
     writeFileSync(join(directory, 'settings.json'), '{"paused": "perhaps"')
-    expect(openSettings(directory).paused()).toBe(false)
+    expect(openSettings(directory).get().paused).toBe(false)
   })
 })
 
@@ -219,12 +221,23 @@ describe('events', () => {
 })
 
 describe('the model', () => {
-  it('is the embedded one by name or by default, any other word is a path', () => {
-    expect(resolveModel(undefined, '/r')).toMatchObject({ id: 'tirami-concierge', embedded: true })
-    expect(resolveModel('concierge', '/r').path).toBe(join('/r', 'models', 'concierge.gguf'))
-    expect(resolveModel('/models/My Model (Q4).gguf', '/r')).toMatchObject({
+  it('is the embedded one by name or by default, an installed one by its id, and else a path', async () => {
+    const store = await openModelStore({
+      directory: join(directory, 'models'),
+      cataloguePath: resolve(import.meta.dirname, '../../resources/catalogue.json'),
+      metering: { isMetered: () => false, onChange: () => () => undefined },
+      clock: systemClock,
+      rng: systemRng,
+    })
+    expect(await resolveModel(null, '/r', store)).toMatchObject({ id: 'tirami-concierge', embedded: true })
+    expect((await resolveModel('concierge', '/r', store)).path).toBe(join('/r', 'models', 'concierge.gguf'))
+    const path = writeTinyGguf(join(directory, 'Mine.gguf'))
+    const { id } = await store.library.addFile(path)
+    expect(await resolveModel(id, '/r', store)).toEqual({ id, path, embedded: false })
+    expect(await resolveModel('/models/My Model (Q4).gguf', '/r', store)).toMatchObject({
       id: 'my-model--q4-',
       embedded: false,
     })
+    await store.close()
   })
 })

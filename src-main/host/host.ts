@@ -1,16 +1,11 @@
-import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
+import systeminformation from 'systeminformation'
 import type { HostStatus, ModelInfo } from '../../src-preload/contract/index.ts'
-import {
-  chooseThreads,
-  createEngine,
-  type Engine,
-  type JobRequest,
-  type SpawnEngine,
-} from '../inference/index.ts'
-import { type Clock, type Rng, systemClock, systemRng, TiramiError, toPublicError } from '../kernel/index.ts'
+import { createHardwareMonitor, systemPorts } from '../hardware/index.ts'
+import type { Engine, JobRequest, SpawnEngine } from '../inference/index.ts'
+import { type Clock, type Rng, systemClock, systemRng, TiramiError } from '../kernel/index.ts'
 import type { Ledger } from '../ledger/index.ts'
-import { readGgufModel } from '../models/index.ts'
+import { type Metering, openModelStore } from '../models/index.ts'
 import type { Access } from './access.ts'
 import { type Books, openBooks } from './books.ts'
 import { type Control, createControl } from './control.ts'
@@ -19,7 +14,10 @@ import { createSettlement, type Settlement } from './economy-settlement.ts'
 import { EventLog } from './events.ts'
 import { ensurePrivateDirectory } from './files.ts'
 import { type Consumer, openKeys } from './keys.ts'
-import { type InspectedModel, inspectModel, type ModelChoice, modelInfo, resolveModel } from './model.ts'
+import { createMachine } from './machine.ts'
+import { modelInfo } from './model.ts'
+import { openModelDesk } from './model-desk.ts'
+import { idle, pauseAndResume } from './power.ts'
 import type { Safety } from './safety.ts'
 import {
   type ServedModel,
@@ -103,13 +101,11 @@ export interface RunningHost {
   stop(): Promise<void>
 }
 
-/** Answers under way may take this long to end before a pause cancels them (they are not charged). */
-const PAUSE_GRACE_MS = 2_500
 const STOP_GRACE_MS = 10_000
-const CONTEXT_TOKENS_MAX = 4096
-const SLOTS = 4
 const STATUS_EVENT_INTERVAL_MS = 100
 const MARKET_INTERVAL_MS = 60_000
+/** No operating system tells Node whether a network charges by volume. */
+const UNMETERED: Metering = { isMetered: () => false, onChange: () => () => undefined }
 
 /**
  * Builds every service once and starts them in order: ledger, keys, engine, API.
@@ -138,18 +134,38 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
 async function composeHost(options: HostOptions, books: Books, clock: Clock, rng: Rng): Promise<RunningHost> {
   const { ledger, keys, safety, access, economy } = books
   const settings = openSettings(options.dataDirectory)
-  const choice = resolveModel(options.model, options.resourcesDirectory)
-  const { model, engine } = await prepareModel(choice, options.spawnEngine, clock)
-  const startedAtMs = clock.nowMs()
   const events = new EventLog()
+  const machine = createMachine(createHardwareMonitor(systemPorts(systeminformation)), () => announce())
+  const desk = await openModelDesk({
+    store: await openModelStore({
+      directory: join(options.dataDirectory, 'models'),
+      cataloguePath: join(options.resourcesDirectory, 'catalogue.json'),
+      bytesPerSecond: settings.get().downloadBytesPerSecond,
+      metering: UNMETERED,
+      clock,
+      rng,
+    }),
+    settings,
+    machine,
+    resourcesDirectory: options.resourcesDirectory,
+    spawnEngine: options.spawnEngine,
+    clock,
+    model: options.model ?? null,
+  })
+  const { engine } = desk
+  const startedAtMs = clock.nowMs()
   let stopping = false
   let apiBaseUrl = ''
 
+  const currentInfo = () => {
+    const current = desk.current()
+    return current && modelInfo(current, engine.loaded())
+  }
   const status = (): HostStatus => ({
     version: HOST_VERSION,
     nodeId: keys.node.publicKeyHex,
     ...hostState({
-      paused: settings.paused(),
+      paused: settings.get().paused,
       stopping,
       runningJobs: engine.jobs().running,
       ledgerWritable: ledger.journal().writable,
@@ -159,8 +175,9 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     startedAtMs,
     apiBaseUrl,
     apiKeyFile: keys.apiKeyFile,
-    model: modelInfo(choice, model, engine.loaded()),
+    model: currentInfo(),
     engine: engine.status(),
+    hardware: machine.info(engine.status()),
     jobs: engine.jobs(),
     safety: {
       killSwitch: safety.stoppedBecause(),
@@ -173,6 +190,10 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
   const announce = coalesced(() => events.emit('status.changed', status()), STATUS_EVENT_INTERVAL_MS)
   engine.onChange(announce)
   safety.onChange(announce)
+  desk.onChange(({ download }) => {
+    if (download) events.emit('download.changed', download)
+    else events.emit('models.changed', {})
+  })
   ledger.onTrade((trade) => {
     events.emit('trade.booked', trade)
     void economy.rewardTrade({ provider: trade.provider, ownKey: trade.ownKey })
@@ -185,8 +206,8 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     node: keys.node,
     clock,
     rng,
-    model: () => model?.served ?? null,
-    assertAccepting: () => assertAccepting(stopping, settings.paused()),
+    model: () => desk.current()?.served ?? null,
+    assertAccepting: () => assertAccepting(stopping, settings.get().paused),
   }
   const serveFor: HostServices['serve'] = (consumer, request, signal, how) =>
     serve(ports, consumer, request, signal, how)
@@ -196,10 +217,13 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     ...power,
     ledger,
     safety,
+    economy,
     nodeId: keys.node.publicKeyHex,
     events,
     rng,
-    defaultTemperature: () => model?.served.defaultTemperature ?? 0,
+    desk,
+    machine,
+    defaultTemperature: () => desk.current()?.served.defaultTemperature ?? 0,
     chat: (request, signal) => serveFor(keys.windowConsumer, request, signal),
   })
   const services: HostServices = {
@@ -212,8 +236,8 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     control,
     status,
     model: () => {
-      const info = modelInfo(choice, model, engine.loaded())
-      return model && info ? { info, served: model.served } : null
+      const current = desk.current()
+      return current && { info: modelInfo(current, engine.loaded()), served: current.served }
     },
     engine,
     serve: serveFor,
@@ -223,10 +247,12 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
   apiBaseUrl = `${api.url}/v1`
   const market = runMarket(economy, clock, () => {
     const { running, queued } = engine.jobs()
-    const able = engine.status().state === 'ready' && !settings.paused() && !stopping
-    return { activeProviders: able ? 1 : 0, pendingJobs: running + queued, slots: SLOTS }
+    const { state } = engine.status()
+    const able = (state === 'ready' || state === 'unloaded') && !settings.get().paused && !stopping
+    const slots = engine.loaded()?.slots ?? running
+    return { activeProviders: able ? 1 : 0, pendingJobs: running + queued, slots }
   })
-  const serving = settings.paused() ? Promise.resolve() : engine.start()
+  const serving = settings.get().paused ? Promise.resolve() : engine.start()
   // Whoever wants to know asks whenServing(); until then a failure is a state, not a crash.
   serving.catch(() => announce())
 
@@ -237,6 +263,7 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     await idle(engine, STOP_GRACE_MS)
     await engine.stop()
     await api.close()
+    await desk.close()
     announce.cancel()
     market.stop()
     await ledger.close()
@@ -250,64 +277,6 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
       stopped ??= stop()
       return stopped
     },
-  }
-}
-
-/** A file that is no model leaves the host running, without an engine, and able to say so. */
-async function prepareModel(
-  choice: ModelChoice,
-  spawn: SpawnEngine,
-  clock: Clock,
-): Promise<{ model: InspectedModel | null; engine: Engine }> {
-  try {
-    const model = await inspectModel(choice)
-    const engine = createEngine({
-      spawn,
-      modelPath: choice.path,
-      contextTokens: Math.min(model.gguf.contextTokens, CONTEXT_TOKENS_MAX),
-      slots: SLOTS,
-      threads: chooseThreads(Number(model.gguf.parameters), availableParallelism()),
-      gpu: 'auto',
-      clock,
-      checkModel: readGgufModel,
-    })
-    return { model, engine }
-  } catch (error) {
-    if (!(error instanceof TiramiError)) throw error
-    return { model: null, engine: absentEngine(error) }
-  }
-}
-
-function absentEngine(reason: TiramiError): Engine {
-  const fail = () => Promise.reject(reason)
-  return {
-    status: () => ({
-      state: 'failed',
-      backend: null,
-      deviceName: null,
-      threads: null,
-      slots: null,
-      restarts: 0,
-      retryAtMs: null,
-      error: toPublicError(reason),
-    }),
-    jobs: () => ({ running: 0, queued: 0 }),
-    loaded: () => null,
-    onChange: () => () => {},
-    start: fail,
-    load: fail,
-    // biome-ignore lint/correctness/useYield: it never has anything to yield
-    async *generate() {
-      throw reason
-    },
-    // biome-ignore lint/correctness/useYield: it never has anything to yield
-    async *embed() {
-      throw reason
-    },
-    tokenize: fail,
-    detokenize: fail,
-    drain: () => Promise.resolve(),
-    stop: () => Promise.resolve(),
   }
 }
 
@@ -351,48 +320,6 @@ function assertAccepting(stopping: boolean, paused: boolean): void {
       httpStatus: 503,
     })
   }
-}
-
-/** Pausing gives the model's memory back; the choice outlives a restart. Calls run one after the other. */
-function pauseAndResume(engine: Engine, settings: ReturnType<typeof openSettings>, announce: () => void) {
-  let tail: Promise<void> = Promise.resolve()
-  const inOrder = (action: () => Promise<void>): Promise<void> => {
-    const run = tail.then(action)
-    tail = run.catch(() => {})
-    return run
-  }
-  return {
-    pause: () =>
-      inOrder(async () => {
-        settings.setPaused(true)
-        announce()
-        await idle(engine, PAUSE_GRACE_MS)
-        await engine.stop()
-      }),
-    resume: () =>
-      inOrder(async () => {
-        settings.setPaused(false)
-        announce()
-        if (engine.status().state === 'stopped' || engine.status().state === 'failed') await engine.start()
-      }),
-  }
-}
-
-/** Resolves when no job runs, or after `graceMs`. */
-function idle(engine: Engine, graceMs: number): Promise<void> {
-  const busy = () => engine.jobs().running + engine.jobs().queued > 0
-  if (!busy()) return Promise.resolve()
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer)
-      end()
-      resolve()
-    }
-    const timer = setTimeout(done, graceMs)
-    const end = engine.onChange(() => {
-      if (!busy()) done()
-    })
-  })
 }
 
 /** Runs `action` soon, at most once per interval: a burst of changes is one event. */

@@ -1,7 +1,7 @@
 import { basename, join } from 'node:path'
 import type { ModelInfo } from '../../src-preload/contract/index.ts'
 import { type LoadedModel, prefillFlop } from '../inference/index.ts'
-import { type GgufModel, readGgufModel } from '../models/index.ts'
+import { type GgufModel, type ModelStore, readGgufModel } from '../models/index.ts'
 import type { ServedModel } from './serving.ts'
 
 export const EMBEDDED_MODEL_ID = 'tirami-concierge'
@@ -13,18 +13,28 @@ export interface ModelChoice {
 }
 
 export interface InspectedModel {
+  choice: ModelChoice
   gguf: GgufModel
   served: ServedModel
 }
 
-/** The embedded model's id (or nothing) means the file that ships with the app; anything else is a path. */
-export function resolveModel(model: string | undefined, resourcesDirectory: string): ModelChoice {
-  if (model === undefined || model === EMBEDDED_MODEL_ID || model === 'concierge') {
-    return {
-      id: EMBEDDED_MODEL_ID,
-      path: join(resourcesDirectory, 'models', 'concierge.gguf'),
-      embedded: true,
-    }
+export function embeddedChoice(resourcesDirectory: string): ModelChoice {
+  const path = join(resourcesDirectory, 'models', 'concierge.gguf')
+  return { id: EMBEDDED_MODEL_ID, path, embedded: true }
+}
+
+/** The embedded model (or nothing), an installed one by its id in any form, or the path of a file. */
+export async function resolveModel(
+  model: string | null,
+  resourcesDirectory: string,
+  { catalogue, library }: Pick<ModelStore, 'catalogue' | 'library'>,
+): Promise<ModelChoice> {
+  if (model === null || model === EMBEDDED_MODEL_ID || model === 'concierge')
+    return embeddedChoice(resourcesDirectory)
+  for (const id of [model, catalogue.find(model)?.id]) {
+    if (id === undefined || !(await library.has(id))) continue
+    const { path } = await library.locate(id)
+    return { id, path, embedded: false }
   }
   const id = basename(model, '.gguf')
     .toLowerCase()
@@ -37,19 +47,15 @@ export function resolveModel(model: string | undefined, resourcesDirectory: stri
 export async function inspectModel(choice: ModelChoice): Promise<InspectedModel> {
   const gguf = await readGgufModel(choice.path)
   return {
+    choice,
     gguf,
     // The concierge knows its answers by heart: sampling only adds mistakes.
     served: { id: choice.id, cost: gguf, defaultTemperature: choice.embedded ? 0 : 0.7 },
   }
 }
 
-export function modelInfo(
-  choice: ModelChoice,
-  model: InspectedModel | null,
-  loaded: LoadedModel | null,
-): ModelInfo | null {
-  if (!model) return null
-  const { gguf } = model
+/** @param loaded null: as the file says */
+export function modelInfo({ choice, gguf, served }: InspectedModel, loaded: LoadedModel | null): ModelInfo {
   return {
     id: choice.id,
     name: gguf.name ?? choice.id,
@@ -57,7 +63,7 @@ export function modelInfo(
     sizeBytes: gguf.sizeBytes,
     parameters: Number(gguf.parameters),
     contextTokens: loaded?.contextTokens ?? gguf.contextTokens,
-    flopPerToken: String(prefillFlop(model.served.cost, 1)),
+    flopPerToken: String(prefillFlop(served.cost, 1)),
     demonstration: choice.embedded,
     license: gguf.license,
   }

@@ -1,6 +1,7 @@
 import {
   applySafetyEvent,
   assertNotKilled,
+  decideAcceptClock,
   decideApprovalAnswer,
   decideBreakerReset,
   decideError,
@@ -57,6 +58,8 @@ export interface Safety {
   killSwitch(command: { active: boolean; reason: string; operator: string }): Promise<void>
   setPolicy(caller: string | null, policy: SpendPolicy, operator: string): Promise<void>
   resetBreaker(caller: string, operator: string): Promise<void>
+  /** After a wrong date was corrected: budgets count from now on, instead of standing still until that date. */
+  acceptClock(operator: string): Promise<void>
   gauges(caller: string): SafetyGauges
   approvals(): ApprovalView[]
   answerApproval(command: { approvalId: string; approved: boolean; operator: string }): Promise<void>
@@ -146,6 +149,7 @@ export function createSafety(ports: { ledger: () => Ledger; clock: Clock; rng: R
     },
     setPolicy: (caller, policy, operator) => post(decidePolicy(state, { caller, policy, operator }, now())),
     resetBreaker: (caller, operator) => post(decideBreakerReset(state, { caller, operator }, now())),
+    acceptClock: (operator) => post(decideAcceptClock(state, { operator }, now())),
     gauges: (caller) => safetyGauges(state, caller, now().nowMs),
     approvals: () =>
       liveApprovals(state, now().nowMs)

@@ -28,6 +28,7 @@ interface Script {
 
 const layer = { headCount: 14, keyLength: 64, valueLength: 64, windowTokens: null }
 const cost = { activeMatmulParameters: 500_000_000n, layers: Array.from({ length: 24 }, () => layer) }
+const MODEL = { id: 'model', cost, defaultTemperature: 0 }
 const request: GenerateRequest = {
   prompt: { type: 'chat', turns: [{ role: 'user', content: 'hi' }] },
   tenant: 'tenant',
@@ -132,7 +133,7 @@ describe('one paid answer', () => {
     node,
     clock: systemClock,
     rng: systemRng,
-    model: () => ({ id: 'model', cost, defaultTemperature: 0 }),
+    model: () => MODEL,
     assertAccepting,
   })
 

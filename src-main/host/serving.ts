@@ -168,6 +168,8 @@ async function* sell<Piece extends { type: 'text' | 'vectors' }>(
     const tenant = { tenant: caller, priority: consumer.ownKey ? 'owner' : 'paid' } as const
     for await (const event of work.run(tenant, AbortSignal.any([signal, killed]))) {
       if (isPrompt(event)) {
+        // It waited while the owner chose another model, which the caller did not ask for.
+        if (ports.model() !== model) throw modelChanged()
         const maxFlop = work.maxFlop(model.cost, event.promptTokens)
         costTrm = economy.jobPrice()
         const amountTrm = costTrm(maxFlop)
@@ -268,6 +270,17 @@ function noModel(): TiramiError {
     nextStep: 'Wait until the model is loaded, or choose another one.',
     httpStatus: 503,
   })
+}
+
+function modelChanged(): TiramiError {
+  return new TiramiError(
+    'MODEL_CHANGED',
+    'The owner has chosen another model meanwhile; nothing was charged.',
+    {
+      nextStep: 'List the models and ask again.',
+      httpStatus: 503,
+    },
+  )
 }
 
 function cancelled(): TiramiError {

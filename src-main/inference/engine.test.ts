@@ -453,6 +453,17 @@ describe('an answer of a given form', () => {
   })
 })
 
+test('a forbidden token is used where a form leaves no other, and the engine lives on', async () => {
+  const { engine } = await started({ seed: 2 })
+  const format = { type: 'json-schema', schema: { const: 'a' } } as const
+  const logitBias = [{ token: '"'.charCodeAt(0), bias: -100 }]
+  const beside = ask(engine, request('x', { maxTokens: 30 }))
+  expect((await ask(engine, request('x', { format, logitBias }))).text).toBe('"a"')
+  await beside
+  expect(engine.status()).toMatchObject({ state: 'ready', restarts: 0 })
+  await engine.stop()
+})
+
 test('the tokens that mark a tool call are written out where tools are on offer, and nowhere else', async () => {
   const name = 'tool-marker.gguf'
   const template = "{{ messages[0].content }}{% if tools %}[TOOL_CALLS]{% endif %}{{ '\\n' }}"

@@ -1,4 +1,4 @@
-import type { Earnings, EarningsRange, Trade, TradeProof } from '../../src-preload/contract/index.ts'
+import type { EarningsRange, Trade, TradeProof } from '../../src-preload/contract/index.ts'
 import { type Clock, hexFromBytes, readClockMs, verifyStrict } from '../kernel/index.ts'
 import {
   eventInvalid,
@@ -43,6 +43,7 @@ import type {
   JournalFacts,
   JournalObserver,
   Ledger,
+  LedgerEarnings,
   Movement,
   NetworkTotals,
   ObservedTrade,
@@ -300,7 +301,7 @@ class JournaledLedger implements Ledger {
     return this.#queries().call({ name: 'list', limit: query.limit, beforeIndex })
   }
 
-  earnings(provider: string, range: EarningsRange): Promise<Earnings> {
+  earnings(provider: string, range: EarningsRange): Promise<LedgerEarnings> {
     return this.#queries().call({ name: 'earnings', provider, range, nowMs: this.#nowMs() })
   }
 

@@ -1,6 +1,7 @@
 import type { Database, SqlJsStatic, Statement } from 'sql.js'
-import type { Earnings, EarningsRange, Trade } from '../../src-preload/contract/index.ts'
+import type { EarningsRange, Trade } from '../../src-preload/contract/index.ts'
 import { bytesFromHex, hexFromBytes } from '../kernel/index.ts'
+import type { LedgerEarnings } from './types.ts'
 
 const SCHEMA_VERSION = 3
 const HOUR_MS = 3_600_000
@@ -185,7 +186,7 @@ export class ProjectionStore {
   }
 
   /** Buckets are aligned to their own size in UTC; the last one holds `nowMs`. */
-  earnings(provider: string, range: EarningsRange, nowMs: number): Earnings {
+  earnings(provider: string, range: EarningsRange, nowMs: number): LedgerEarnings {
     const { bucketMs, count } = RANGES[range]
     const lastMs = Math.floor(nowMs / bucketMs) * bucketMs
     const firstMs = lastMs - (count - 1) * bucketMs

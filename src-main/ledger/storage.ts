@@ -1,6 +1,7 @@
 import { constants } from 'node:fs'
 import { type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { ledgerLocked } from './errors.ts'
 import { lockDirectory } from './lock.ts'
 
 /** What the ledger needs of a file. Tests put faults in here; offsets and lengths are bytes. */
@@ -138,7 +139,7 @@ export function memoryStorage(): Storage {
   return {
     makeDirectory: async () => undefined,
     lock: async (directory) => {
-      if (locked.has(directory)) throw new Error(`${directory} is locked`)
+      if (locked.has(directory)) throw ledgerLocked(process.pid, directory)
       locked.add(directory)
       return async () => void locked.delete(directory)
     },

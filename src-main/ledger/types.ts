@@ -138,6 +138,9 @@ export interface ConsistencyProof {
   pathHex: string[]
 }
 
+/** Who owes what is not the projection's to say. */
+export type LedgerEarnings = Omit<Earnings, 'allTimeOnCreditTrm'>
+
 /** The ledger of record. All amounts are whole TRM. */
 export interface Ledger {
   /**
@@ -172,7 +175,7 @@ export interface Ledger {
   tradeCount(): number
   /** Newest first. @throws TiramiError PROJECTION_UNAVAILABLE (503), LEDGER_CLOSED; so do the next two */
   listTrades(query: { limit: number; beforeIndex?: number }): Promise<Trade[]>
-  earnings(provider: string, range: EarningsRange): Promise<Earnings>
+  earnings(provider: string, range: EarningsRange): Promise<LedgerEarnings>
   /** @throws TiramiError TRADE_NOT_FOUND (404) */
   proveTrade(tradeId: string): Promise<TradeProof>
   transparency(): TransparencyHead

@@ -50,6 +50,32 @@ export class FileReader {
     return this.#chunk.subarray(start, start + length)
   }
 
+  /**
+   * Moves past `count` strings, each a 64-bit length and that many bytes; waits only where a chunk ends.
+   * @param assertLength throws for a length that is not allowed
+   * @param visit gets the bytes of each, valid until it returns. @throws ReadLimitError
+   */
+  async skipTexts(
+    count: number,
+    assertLength: (bytes: bigint) => void,
+    visit?: (text: Buffer) => void,
+  ): Promise<void> {
+    for (let done = 0; done < count; done++) {
+      const length = (this.#here(8) ?? (await this.take(8))).readBigUInt64LE(0)
+      assertLength(length)
+      if (visit) visit(this.#here(Number(length)) ?? (await this.take(Number(length))))
+      else this.skip(Number(length))
+    }
+  }
+
+  /** The next `length` bytes if the chunk in memory has them, else null and nothing has moved. */
+  #here(length: number): Buffer | null {
+    const start = this.#position - this.#chunkStart
+    if (start < 0 || start + length > this.#chunk.length) return null
+    this.skip(length)
+    return this.#chunk.subarray(start, start + length)
+  }
+
   async u32(): Promise<number> {
     return (await this.take(4)).readUInt32LE(0)
   }

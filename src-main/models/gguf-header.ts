@@ -19,8 +19,9 @@ export interface GgufTensor {
 
 export interface GgufHeader {
   version: number
-  /** Scalars and short integer lists. Strings only where `keepsText` says so, long arrays never. */
+  /** Scalars and short lists of numbers. Strings only where `KEPT_TEXTS` says so, long lists never. */
   values: Map<string, GgufValue>
+  /** None in the first part of some split models. */
   tensors: GgufTensor[]
 }
 
@@ -37,11 +38,18 @@ const MAX_DIMENSIONS = 4
 const MAX_ARRAY_ITEMS = 1n << 22n
 /** Per-layer lists such as `attention.head_count` are kept; vocabularies are far longer and are skipped. */
 const MAX_KEPT_ITEMS = 4096
+/** Of all kept lists together: several hundred lists of the longest. Bounds memory, not only time. */
+const MAX_KEPT_ITEMS_IN_ALL = 1 << 20
+/** The longest chat templates in use have tens of kilobytes; rendering a forged one takes time and memory. */
+const MAX_KEPT_TEXT_BYTES = 1024n * 1024n
+/** Four times the largest vocabulary known. */
+const MAX_VOCABULARY = 1n << 20n
 const MAX_ALIGNMENT = 65_536
 const DEFAULT_ALIGNMENT = 32
 /** ggml counts elements in a signed 64-bit integer. */
 const MAX_ELEMENTS = (1n << 63n) - 1n
 
+const U32_TYPE = 4
 const STRING_TYPE = 8
 const ARRAY_TYPE = 9
 /** Bytes of every scalar type, by its number in the file. */
@@ -59,10 +67,18 @@ const SCALAR_BYTES: ReadonlyMap<number, number> = new Map([
   [12, 8],
 ])
 
+const ALIGNMENT_KEY = 'general.alignment'
+const TOKENS_KEY = 'tokenizer.ggml.tokens'
+/** One entry per token each; llama.cpp reads them to the vocabulary's length, however long they are. */
+const PER_TOKEN_KEYS = ['tokenizer.ggml.scores', 'tokenizer.ggml.token_type']
 /** Text that the reader wants; every other string is checked and skipped. */
-function keepsText(key: string): boolean {
-  return key === 'tokenizer.chat_template' || key.startsWith('general.')
-}
+const KEPT_TEXTS: ReadonlySet<string> = new Set([
+  'general.architecture',
+  'general.license',
+  'general.name',
+  'general.type',
+  'tokenizer.chat_template',
+])
 
 /**
  * Reads the header of a GGUF file, version 2 or 3, and checks every count, length, type and offset in it
@@ -77,7 +93,6 @@ export async function readGgufHeader(reader: FileReader, fileBytes: number): Pro
   const tensorCount = await reader.u64()
   const keyValueCount = await reader.u64()
   if (keyValueCount > MAX_KEY_VALUES) throw new GgufProblem(`it claims ${keyValueCount} metadata entries`)
-  if (tensorCount === 0n) throw new GgufProblem('it holds no tensors')
   if (tensorCount > MAX_TENSORS) throw new GgufProblem(`it claims ${tensorCount} tensors`)
   const values = await readKeyValues(reader, Number(keyValueCount))
   const tensors = await readTensors(reader, Number(tensorCount))
@@ -88,7 +103,8 @@ export async function readGgufHeader(reader: FileReader, fileBytes: number): Pro
 async function readVersion(reader: FileReader): Promise<number> {
   const version = await reader.u32()
   if (version === 2 || version === 3) return version
-  if ((version & 0xffff) === 0) throw new GgufProblem('it is a big-endian GGUF file, which cannot be loaded')
+  if (version !== 0 && (version & 0xffff) === 0)
+    throw new GgufProblem('it is a big-endian GGUF file, which cannot be loaded')
   throw new GgufProblem(`it has GGUF version ${version}; versions 2 and 3 are supported`)
 }
 
@@ -98,45 +114,85 @@ async function readText(reader: FileReader, maxBytes: bigint, what: string): Pro
   return (await reader.take(Number(length))).toString('utf8')
 }
 
-async function skipText(reader: FileReader, what: string): Promise<void> {
-  const length = await reader.u64()
-  if (length > MAX_STRING_BYTES) throw new GgufProblem(`${what} claims ${length} bytes`)
-  reader.skip(Number(length))
+function skipTexts(reader: FileReader, count: number, what: string): Promise<void> {
+  return reader.skipTexts(count, (length) => {
+    if (length > MAX_STRING_BYTES) throw new GgufProblem(`${what} claims ${length} bytes`)
+  })
 }
 
 async function readKeyValues(reader: FileReader, count: number): Promise<Map<string, GgufValue>> {
   const seen = new Set<string>()
   const values = new Map<string, GgufValue>()
+  const lengths = new Map<string, bigint>()
+  let keptItems = 0
   for (let i = 0; i < count; i++) {
     const key = await readText(reader, MAX_KEY_BYTES, 'the name of a metadata entry')
     if (key === '') throw new GgufProblem('a metadata entry has no name')
     if (seen.has(key)) throw new GgufProblem(`the metadata entry ${shown(key)} appears twice`)
     seen.add(key)
-    const value = await readValue(reader, key, await reader.u32())
+    const value = await readValue(reader, key, await reader.u32(), lengths)
+    if (Array.isArray(value)) keptItems += value.length
+    if (keptItems > MAX_KEPT_ITEMS_IN_ALL) throw new GgufProblem('its lists are too long')
     if (value !== undefined) values.set(key, value)
+  }
+  for (const key of PER_TOKEN_KEYS) {
+    if (lengths.has(key) && lengths.get(key) !== lengths.get(TOKENS_KEY))
+      throw new GgufProblem(`the list ${shown(key)} is not as long as the vocabulary`)
   }
   return values
 }
 
-async function readValue(reader: FileReader, key: string, type: number): Promise<GgufValue | undefined> {
-  if (type === ARRAY_TYPE) return readArray(reader, key)
+/** @param lengths gets the number of items of every list */
+async function readValue(
+  reader: FileReader,
+  key: string,
+  type: number,
+  lengths: Map<string, bigint>,
+): Promise<GgufValue | undefined> {
+  if (type === ARRAY_TYPE) return readArray(reader, key, lengths)
   if (type === STRING_TYPE) {
-    if (keepsText(key)) return readText(reader, MAX_STRING_BYTES, shown(key))
-    await skipText(reader, shown(key))
+    if (KEPT_TEXTS.has(key)) return readText(reader, MAX_KEPT_TEXT_BYTES, shown(key))
+    await skipTexts(reader, 1, shown(key))
     return undefined
   }
   const bytes = SCALAR_BYTES.get(type)
   if (bytes === undefined)
     throw new GgufProblem(`the metadata entry ${shown(key)} has the unknown type ${type}`)
+  // llama.cpp reads the alignment as this type, whatever the file says.
+  if (key === ALIGNMENT_KEY && type !== U32_TYPE) throw new GgufProblem('its alignment has the wrong type')
   return scalarFrom(await reader.take(bytes), type)
 }
 
-async function readArray(reader: FileReader, key: string): Promise<number[] | undefined> {
+/** llama.cpp ends its process on a token that appears twice; only empty ones may. */
+async function readVocabulary(reader: FileReader, count: bigint): Promise<void> {
+  if (count > MAX_VOCABULARY) throw new GgufProblem(`its vocabulary claims ${count} tokens`)
+  const seen = new Set<string>()
+  const assertLength = (length: bigint): void => {
+    if (length > MAX_KEY_BYTES) throw new GgufProblem(`a token claims ${length} bytes`)
+  }
+  await reader.skipTexts(Number(count), assertLength, (bytes) => {
+    const token = bytes.toString('latin1')
+    if (token !== '' && seen.has(token)) throw new GgufProblem('a token of its vocabulary appears twice')
+    seen.add(token)
+  })
+}
+
+async function readArray(
+  reader: FileReader,
+  key: string,
+  lengths: Map<string, bigint>,
+): Promise<number[] | undefined> {
   const type = await reader.u32()
   const count = await reader.u64()
   if (count > MAX_ARRAY_ITEMS) throw new GgufProblem(`the list ${shown(key)} claims ${count} items`)
+  lengths.set(key, count)
+  if (key === TOKENS_KEY) {
+    if (type !== STRING_TYPE) throw new GgufProblem('its vocabulary is no list of texts')
+    await readVocabulary(reader, count)
+    return undefined
+  }
   if (type === STRING_TYPE) {
-    for (let i = 0n; i < count; i++) await skipText(reader, `an item of ${shown(key)}`)
+    await skipTexts(reader, Number(count), `an item of ${shown(key)}`)
     return undefined
   }
   const bytes = SCALAR_BYTES.get(type)
@@ -179,7 +235,7 @@ function scalarFrom(bytes: Buffer, type: number): number | bigint | boolean {
 }
 
 function alignmentOf(values: Map<string, GgufValue>): bigint {
-  const alignment = values.get('general.alignment') ?? DEFAULT_ALIGNMENT
+  const alignment = values.get(ALIGNMENT_KEY) ?? DEFAULT_ALIGNMENT
   const isPowerOfTwo =
     typeof alignment === 'number' &&
     alignment >= 1 &&

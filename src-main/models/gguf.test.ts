@@ -5,7 +5,8 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { TiramiError } from '../kernel/index.ts'
 import { type GgufModel, readGgufModel } from './index.ts'
-import { encodeGguf, type MetadataValue, type TinyTensor, tinyGguf } from './testing/tiny-gguf.ts'
+import type { MetadataValue } from './testing/gguf-writer.ts'
+import { encodeGguf, type TinyTensor, tinyGguf } from './testing/tiny-gguf.ts'
 
 let folder: string
 beforeAll(() => {
@@ -74,12 +75,14 @@ describe('a well-formed model', () => {
       license: 'mit',
       contextTokens: 4096,
       embeddingLength: 64,
-      blockCount: 2,
-      headCount: 4,
-      headCountKv: 4,
-      keyLength: 16,
+      vocabularySize: 260,
       fileName: 'model.gguf',
     })
+    const layer = { headCount: 4, headCountKv: 4, keyLength: 16, valueLength: 16 }
+    expect(model.layers).toEqual([
+      { ...layer, windowTokens: null, stateBytes: 0 },
+      { ...layer, windowTokens: null, stateBytes: 0 },
+    ])
     // Per block: 4 attention matrices of 64×64 and 3 feed-forward ones of 64×128; output 64×260.
     expect(model.activeMatmulParameters).toBe(BigInt(2 * (4 * 64 * 64 + 3 * 64 * 128) + 64 * 260))
     // All of that, the embedding, and 5 norms of 64.
@@ -91,7 +94,7 @@ describe('a well-formed model', () => {
     const model = await read(encodeGguf(...small()), 'some model.GGUF')
     expect(model.activeMatmulParameters).toBe(32n)
     expect(model.parameters).toBe(40n)
-    expect(model).toMatchObject({ name: 'some model', license: null, chatTemplate: null, keyLength: 4 })
+    expect(model).toMatchObject({ name: 'some model', license: null, chatTemplate: null })
   })
 
   test('counts experts at their used share', async () => {
@@ -112,11 +115,18 @@ describe('a well-formed model', () => {
     })
   })
 
-  test('takes the largest of a list per layer', async () => {
+  test('takes what the layers differ in from lists, one number per layer', async () => {
     const entries: [string, MetadataValue][] = [
+      ['llama.block_count', { type: 'u32', value: 3 }],
       ['llama.attention.head_count', { type: 'i32s', value: [2, 4, 1] }],
+      ['llama.attention.head_count_kv', { type: 'i32s', value: [1, 2, 1] }],
     ]
-    expect((await read(encodeGguf(...small({ entries })))).headCount).toBe(4)
+    const { layers } = await read(encodeGguf(...small({ entries })))
+    expect(layers.map((layer) => [layer.headCount, layer.headCountKv, layer.keyLength])).toEqual([
+      [2, 1, 2],
+      [4, 2, 2],
+      [1, 1, 2],
+    ])
   })
 })
 

@@ -1,14 +1,11 @@
-import { type FileHandle, open } from 'node:fs/promises'
+import { type FileHandle, open, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { TiramiError } from '../kernel/index.ts'
 import { FileReader, ReadLimitError } from './file-reader.ts'
-import {
-  type GgufHeader,
-  GgufProblem,
-  type GgufTensor,
-  type GgufValue,
-  readGgufHeader,
-} from './gguf-header.ts'
+import { type GgufHeader, GgufProblem, type GgufValue, readGgufHeader } from './gguf-header.ts'
+import { type LayerShape, layerCount, layerShapes } from './gguf-layers.ts'
+import { Metadata } from './gguf-metadata.ts'
+import { activeMatmulParameters, vocabularySize, type WeightBytes, weightBytes } from './gguf-weights.ts'
 
 /** What the host needs to know of a model before llama.cpp sees the file. */
 export interface GgufModel {
@@ -23,12 +20,11 @@ export interface GgufModel {
   /** Tokens the model was trained for. */
   contextTokens: number
   embeddingLength: number
-  blockCount: number
-  /** Query heads of a layer; the largest where layers differ. */
-  headCount: number
-  headCountKv: number
-  /** Elements of one key vector. */
-  keyLength: number
+  /** The layers that a token runs through, in order. */
+  layers: LayerShape[]
+  /** Rows of the embedding. */
+  vocabularySize: number
+  weights: WeightBytes
   /** Elements of all tensors. */
   parameters: bigint
   /** Weights that one token is multiplied with; see `activeMatmulParameters` in the README. */
@@ -37,36 +33,28 @@ export interface GgufModel {
 }
 
 const MAX_HEADER_BYTES = 64 * 1024 * 1024
-/** Far above any model; keeps a forged count out of the arithmetic that follows. */
-const MAX_METADATA_COUNT = 1 << 28
 const MAX_LABEL_CHARACTERS = 200
-
-/** Tensors that are looked up by row, not multiplied with. */
-const LOOKUP_TENSORS: ReadonlySet<string> = new Set([
-  'position_embd.weight',
-  'token_types.weight',
-  'per_layer_token_embd.weight',
-])
 
 /**
  * Reads and checks the header of a model file in pure TypeScript; at most 64 MiB of it are read, vocabularies
  * are skipped. A file that passes has every tensor inside it; llama.cpp may still refuse it.
- * @throws TiramiError MODEL_FILE_MISSING (404) when it cannot be opened, MODEL_FILE_INVALID (400) when it is
- *   not a complete GGUF model. Nothing else.
+ * @throws TiramiError MODEL_FILE_MISSING (404) when it cannot be opened, MODEL_FILE_SPLIT (400) when it is a
+ *   part of a model only, MODEL_FILE_INVALID (400) when it is not a complete GGUF model. Nothing else.
  */
 export async function readGgufModel(path: string): Promise<GgufModel> {
   const fileName = basename(path)
   let file: FileHandle
   try {
+    // Before it is opened: opening a pipe would wait for its other end.
+    if (!(await stat(path)).isFile()) throw invalid(fileName, new GgufProblem('it is not a regular file'))
     file = await open(path, 'r')
   } catch (cause) {
-    throw missing(fileName, cause)
+    throw cause instanceof TiramiError ? cause : missing(fileName, cause)
   }
   try {
-    const stat = await file.stat()
-    if (!stat.isFile()) throw new GgufProblem('it is not a regular file')
-    const header = await readGgufHeader(new FileReader(file, stat.size, MAX_HEADER_BYTES), stat.size)
-    return describe(header, fileName, stat.size)
+    const { size } = await file.stat()
+    const header = await readGgufHeader(new FileReader(file, size, MAX_HEADER_BYTES), size)
+    return describe(header, fileName, size)
   } catch (error) {
     throw invalid(fileName, error)
   } finally {
@@ -82,7 +70,20 @@ function missing(fileName: string, cause: unknown): TiramiError {
   })
 }
 
+/** llama.cpp would look for the other parts beside it, by names of its own making; nobody has checked those. */
+function split(fileName: string, parts: number): TiramiError {
+  return new TiramiError(
+    'MODEL_FILE_SPLIT',
+    `The model file ${fileName} is one of ${parts} parts of a model.`,
+    {
+      nextStep: 'Join the parts with “llama-gguf-split --merge”, or choose the model as a single file.',
+      httpStatus: 400,
+    },
+  )
+}
+
 function invalid(fileName: string, error: unknown): TiramiError {
+  if (error instanceof TiramiError) return error
   const known = error instanceof GgufProblem || error instanceof ReadLimitError
   const problem = known ? error.message : 'it cannot be read'
   return new TiramiError('MODEL_FILE_INVALID', `The model file ${fileName} cannot be used: ${problem}.`, {
@@ -92,34 +93,36 @@ function invalid(fileName: string, error: unknown): TiramiError {
   })
 }
 
+/** Other things that come as GGUF, by `general.type`. */
+const OTHER_KINDS: ReadonlyMap<GgufValue, string> = new Map([
+  ['adapter', 'it is an adapter, which needs a model to go with'],
+  ['imatrix', 'it is an importance matrix, not a model'],
+  ['mmproj', 'it is the image or audio part of a model, not the model itself'],
+])
+
 function describe(header: GgufHeader, fileName: string, sizeBytes: number): GgufModel {
-  const architecture = header.values.get('general.architecture')
-  if (typeof architecture !== 'string' || !/^[\w.-]{1,64}$/.test(architecture)) {
-    throw new GgufProblem('it does not say which architecture it has')
-  }
-  const metadata = new Metadata(header.values, architecture)
-  const embeddingLength = metadata.count('embedding_length')
-  const headCount = metadata.count('attention.head_count')
-  const keyLength = metadata.count('attention.key_length', Math.floor(embeddingLength / headCount))
-  const chatTemplate = header.values.get('tokenizer.chat_template')
+  const { values, tensors } = header
+  const parts = values.get('split.count')
+  if (Number(parts ?? 1) > 1) throw split(fileName, Number(parts))
+  if (tensors.length === 0) throw new GgufProblem('it holds no tensors')
+  const otherKind = OTHER_KINDS.get(values.get('general.type') ?? 'model')
+  if (otherKind) throw new GgufProblem(otherKind)
+  const metadata = new Metadata(values)
+  const layers = layerCount(metadata)
+  const chatTemplate = values.get('tokenizer.chat_template')
   return {
     fileName,
     sizeBytes,
-    architecture,
-    name: label(header.values.get('general.name')) ?? fileName.replace(/\.gguf$/i, ''),
-    license: label(header.values.get('general.license')),
+    architecture: metadata.architecture,
+    name: label(values.get('general.name')) ?? fileName.replace(/\.gguf$/i, ''),
+    license: label(values.get('general.license')),
     contextTokens: metadata.count('context_length'),
-    embeddingLength,
-    blockCount: metadata.count('block_count'),
-    headCount,
-    headCountKv: metadata.count('attention.head_count_kv', headCount),
-    keyLength,
-    parameters: header.tensors.reduce((sum, tensor) => sum + tensor.elements, 0n),
-    activeMatmulParameters: activeMatmulParameters(
-      header.tensors,
-      BigInt(metadata.count('expert_used_count', 0, 0)),
-      BigInt(metadata.count('expert_count', 0, 0)),
-    ),
+    embeddingLength: metadata.count('embedding_length'),
+    layers: layerShapes(metadata),
+    vocabularySize: vocabularySize(tensors),
+    weights: weightBytes(tensors, layers),
+    parameters: tensors.reduce((sum, tensor) => sum + tensor.elements, 0n),
+    activeMatmulParameters: activeMatmulParameters(tensors, metadata, layers),
     chatTemplate: typeof chatTemplate === 'string' && chatTemplate !== '' ? chatTemplate : null,
   }
 }
@@ -132,47 +135,4 @@ function label(value: GgufValue | undefined): string | null {
     .trim()
     .slice(0, MAX_LABEL_CHARACTERS)
   return text === '' ? null : text
-}
-
-class Metadata {
-  readonly #values: Map<string, GgufValue>
-  readonly #architecture: string
-
-  constructor(values: Map<string, GgufValue>, architecture: string) {
-    this.#values = values
-    this.#architecture = architecture
-  }
-
-  /**
-   * A whole number from `least` up; the largest one where the file has a list per layer.
-   * @throws GgufProblem when it is missing and has no `fallback`, or out of range.
-   */
-  count(key: string, fallback?: number, least = 1): number {
-    const value = this.#values.get(`${this.#architecture}.${key}`)
-    const number = Array.isArray(value) ? Math.max(...value) : Number(value ?? fallback)
-    if (Number.isInteger(number) && number >= least && number <= MAX_METADATA_COUNT) return number
-    throw new GgufProblem(`its ${key} is missing or out of range`)
-  }
-}
-
-/**
- * Weights that one token is multiplied with in a forward pass, each counted once (2 FLOP apiece).
- * Matrices only: norms, biases and tables that are looked up by row are left out. A tied embedding
- * (no `output.weight`) is the output projection and counts. Of experts the used share counts.
- */
-function activeMatmulParameters(tensors: GgufTensor[], expertsUsed: bigint, experts: bigint): bigint {
-  const tied = !tensors.some((tensor) => tensor.name === 'output.weight')
-  let dense = 0n
-  let expert = 0n
-  for (const { name, dimensions, elements } of tensors) {
-    const isMatrix = dimensions.filter((size) => size > 1n).length >= 2
-    const isLookup = LOOKUP_TENSORS.has(name) || (name === 'token_embd.weight' && !tied)
-    if (!isMatrix || isLookup) continue
-    if (/_exps(\.|$)/.test(name)) expert += elements
-    else dense += elements
-  }
-  if (expert === 0n) return dense
-  if (expertsUsed < 1n || expertsUsed > experts)
-    throw new GgufProblem('its expert counts do not fit its tensors')
-  return dense + (expert * expertsUsed) / experts
 }

@@ -1,2 +1,5 @@
+export * from './errors.ts'
+export * from './machine.ts'
+export * from './models.ts'
 export * from './page-policy.ts'
 export * from './schemas.ts'

@@ -1,4 +1,7 @@
 import { z } from 'zod'
+import { type PublicErrorData, PublicErrorSchema } from './errors.ts'
+import { Backend, HardwareInfo, SensorReading } from './machine.ts'
+import { Download, modelProcedures } from './models.ts'
 
 /** TRM as a decimal string: JSON numbers lose precision above 2^53. */
 export const TrmAmount = z.string().regex(/^-?\d{1,40}$/)
@@ -9,12 +12,6 @@ export const Hex32 = z.string().regex(/^[0-9a-f]{64}$/)
 const HexBytes = z.string().regex(/^([0-9a-f]{2})*$/)
 const TimestampMs = z.number().int().nonnegative()
 const Count = z.number().int().nonnegative()
-
-export const PublicErrorSchema = z.object({
-  code: z.string(),
-  message: z.string(),
-  nextStep: z.string(),
-})
 
 export const ModelInfo = z.object({
   id: z.string(),
@@ -32,9 +29,10 @@ export const ModelInfo = z.object({
 export type ModelInfo = z.infer<typeof ModelInfo>
 
 export const EngineStatus = z.object({
-  state: z.enum(['starting', 'ready', 'restarting', 'stopped', 'failed']),
+  /** `unloaded`: idle; the next request loads the model again. */
+  state: z.enum(['starting', 'ready', 'restarting', 'unloaded', 'stopped', 'failed']),
   /** What computes: `cpu` is said, never silently fallen back to. Null until the engine has reported. */
-  backend: z.enum(['cpu', 'metal', 'cuda', 'vulkan']).nullable(),
+  backend: Backend.nullable(),
   deviceName: z.string().nullable(),
   threads: Count.nullable(),
   slots: Count.nullable(),
@@ -69,6 +67,8 @@ export const HostStatus = z.object({
   apiKeyFile: z.string(),
   model: ModelInfo.nullable(),
   engine: EngineStatus,
+  /** Null until the machine has been looked at. */
+  hardware: HardwareInfo.nullable(),
   jobs: z.object({ running: Count, queued: Count }),
   safety: z.object({
     /** Why everything was stopped; null while the kill switch is off. */
@@ -131,6 +131,8 @@ export const Earnings = z.object({
   allTimeTrm: TrmAmount,
   /** Part of `allTimeTrm` that keys on this machine paid: no income, the owner's own use. */
   allTimeOwnKeysTrm: TrmAmount,
+  /** Part of what others paid that they still owe: it stands on credit that the owner gave them. */
+  allTimeOnCreditTrm: TrmAmount,
   rangeTrm: TrmAmount,
   rangeOwnKeysTrm: TrmAmount,
   rangeTrades: Count,
@@ -162,6 +164,9 @@ export const procedures = {
     input: z.strictObject({ approvalId: ApprovalId, approved: z.boolean() }),
     output: HostStatus,
   },
+  /** Live values, at most a second old. */
+  'hardware.sensors': { input: None, output: SensorReading },
+  ...modelProcedures,
   'earnings.get': { input: z.strictObject({ range: EarningsRange }), output: Earnings },
   'trades.list': {
     input: z.strictObject({ limit: z.number().int().min(1).max(200), beforeIndex: Count.optional() }),
@@ -182,6 +187,9 @@ export const procedures = {
 export const events = {
   'status.changed': HostStatus,
   'trade.booked': Trade,
+  'download.changed': Download,
+  /** What is installed, chosen or offered has changed: ask again. */
+  'models.changed': None,
   'chat.delta': z.object({ chatId: ChatId, text: z.string() }),
   'chat.done': z.object({
     chatId: ChatId,
@@ -202,7 +210,6 @@ export type ProcedureOutput<P extends ProcedureName> = z.infer<(typeof procedure
 export type EventName = keyof typeof events
 export type EventData<E extends EventName> = z.infer<(typeof events)[E]>
 export type HostEvent = { [E in EventName]: { seq: number; name: E; data: EventData<E> } }[EventName]
-export type PublicErrorData = z.infer<typeof PublicErrorSchema>
 
 export const procedureNames = Object.keys(procedures) as ProcedureName[]
 

@@ -21,6 +21,7 @@ export function exampleStatus(change: Partial<HostStatus> = {}): HostStatus {
       retryAtMs: null,
       error: null,
     },
+    hardware: null,
     jobs: { running: 0, queued: 0 },
     safety: { killSwitch: null, approvals: [] },
     ledger: {

@@ -1,5 +1,7 @@
 import type { TiramiError } from '../../kernel/index.ts'
 import { RequestError } from '../requests.ts'
+import type { Cost } from './cost.ts'
+import { ChargedError } from './jobs.ts'
 
 const TYPES: Record<number, string> = {
   401: 'authentication_error',
@@ -9,10 +11,15 @@ const TYPES: Record<number, string> = {
   429: 'rate_limit_error',
 }
 
-/** OpenAI's error object: `message`, `type`, `param`, `code`, all four always present. */
-export function openAiError(error: TiramiError): {
+export interface OpenAiError {
   error: { message: string; type: string; param: string | null; code: string }
-} {
+  /** What was charged all the same: other answers of the request were finished before. */
+  x_tirami?: Cost
+}
+
+/** OpenAI's error object: `message`, `type`, `param`, `code`, all four always present. */
+export function openAiError(error: TiramiError): OpenAiError {
+  if (error instanceof ChargedError) return { ...openAiError(error.failure), x_tirami: error.cost }
   const type = TYPES[error.httpStatus] ?? (error.httpStatus < 500 ? 'invalid_request_error' : 'server_error')
   return {
     error: {

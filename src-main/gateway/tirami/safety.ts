@@ -130,4 +130,10 @@ export function registerSafety(
     await safety.resetBreaker(node_id, 'owner')
     return { status: 'breaker reset', node_id }
   })
+
+  app.post('/v1/tirami/safety/clock', async (request) => {
+    authorise(request, 'safety.write')
+    await safety.acceptClock('owner')
+    return { status: 'clock accepted' }
+  })
 }

@@ -1,48 +1,11 @@
-import type { LlamaEmbeddingContext, LlamaModel, Token } from 'node-llama-cpp'
-import { TiramiError } from '../../kernel/index.ts'
+import type { LlamaEmbeddingContext, Token } from 'node-llama-cpp'
 import type { EmbedRequest, EngineReport } from '../types.ts'
+import { type Embedder, embeddingsUnsupported } from './embedder.ts'
 import { type JobControl, promptTooLong } from './job.ts'
-import type { Session } from './load.ts'
+import type { Session } from './session.ts'
 
 /** Vectors per report: some megabytes at most. */
 const TEXTS_PER_REPORT = 16
-
-/** Reads texts into vectors. Its context is made when it is first needed, and anew after a failure. */
-export class Embedder {
-  readonly #model: LlamaModel
-  readonly #contextTokens: number
-  readonly #threads: number
-  #context: Promise<LlamaEmbeddingContext> | null = null
-
-  constructor(model: LlamaModel, contextTokens: number, threads: number) {
-    this.#model = model
-    this.#contextTokens = contextTokens
-    this.#threads = threads
-  }
-
-  /** @throws TiramiError EMBEDDINGS_UNSUPPORTED (400) */
-  context(): Promise<LlamaEmbeddingContext> {
-    this.#context ??= this.#model
-      .createEmbeddingContext({
-        contextSize: this.#contextTokens,
-        // Some models look at the whole text at once: it must fit into one batch.
-        batchSize: this.#contextTokens,
-        threads: this.#threads,
-      })
-      .catch((cause: unknown) => {
-        this.#context = null
-        throw unsupported(cause)
-      })
-    return this.#context
-  }
-
-  /** Ends the context: after a failure nobody knows what it still holds. */
-  async reset(): Promise<void> {
-    const context = this.#context
-    this.#context = null
-    await (await context?.catch(() => null))?.dispose()
-  }
-}
 
 /**
  * Embeds every text by itself; the context is wiped between them. Reports `prompt`, then `vectors`.
@@ -88,14 +51,6 @@ async function vectorOf(
     return vector.map((value) => value / length)
   } catch (cause) {
     await embedder.reset()
-    throw unsupported(cause)
+    throw embeddingsUnsupported(cause)
   }
-}
-
-function unsupported(cause: unknown): TiramiError {
-  return new TiramiError('EMBEDDINGS_UNSUPPORTED', 'This model cannot embed texts.', {
-    nextStep: 'Choose a model that is made for embeddings.',
-    httpStatus: 400,
-    cause,
-  })
 }

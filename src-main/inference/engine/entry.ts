@@ -4,9 +4,10 @@ import { EngineCommandSchema } from '../protocol.ts'
 import type { EngineCommand, EngineReport } from '../types.ts'
 import { runEmbedJob } from './embed-job.ts'
 import { Job, JobControl } from './job.ts'
-import { loadSession, type Session } from './load.ts'
+import { loadSession } from './load.ts'
 import { type EnginePort, openPort } from './port.ts'
 import { assertToken } from './sampling.ts'
+import type { Session } from './session.ts'
 import { UnwipedSequence } from './slots.ts'
 
 /** The engine process: obeys the host's commands. Prompts and answers are never written to any log. */

@@ -1,8 +1,8 @@
 import type { Token } from 'node-llama-cpp'
 import { TiramiError } from '../../kernel/index.ts'
 import type { EngineReport, GenerateRequest, TokenLogprobs } from '../types.ts'
-import type { Session } from './load.ts'
 import { createSampler, type Sampler } from './sampling.ts'
+import type { Session } from './session.ts'
 import type { Lease } from './slots.ts'
 import { StopFilter, TokenDecoder } from './text.ts'
 

@@ -10,30 +10,14 @@ import {
 } from 'node-llama-cpp'
 import { TiramiError } from '../../kernel/index.ts'
 import type { EngineCommand, GpuChoice, LoadedModel } from '../types.ts'
-import { Embedder } from './embed-job.ts'
+import { Embedder } from './embedder.ts'
 import { PromptWriter, type Vocabulary } from './prompt.ts'
+import type { Session } from './session.ts'
 import { SlotPool } from './slots.ts'
 import { tokenBytes } from './token-bytes.ts'
 
-/** A loaded model, ready to run jobs. */
-export interface Session {
-  model: LlamaModel
-  pool: SlotPool
-  embedder: Embedder
-  prompts: PromptWriter
-  /** Tokens that one job may take, prompt and completion. */
-  contextTokens: number
-  /** Tokens computed at once while a prompt is read; a cancel waits for one such batch. */
-  batchTokens: number
-  loaded: LoadedModel
-  /**
-   * Text of generated tokens. @param before those right before them.
-   * @param showsMarkers whether the control tokens that mark a tool call are written out; others never are.
-   */
-  textOf(tokens: Token[], before: Token[], showsMarkers: boolean): string
-  /** One token as log-probabilities name it. */
-  describe(token: Token): { token: string; bytes: number[] }
-}
+/** The library's own sign that sampling gave nothing. */
+const NO_TOKEN = -1
 
 type LoadCommand = Extract<EngineCommand, { type: 'load' }>
 
@@ -98,12 +82,29 @@ async function createContext(
 ): Promise<{ context: LlamaContext; slots: number }> {
   try {
     const options = { contextSize: contextTokens, sequences: slots, batchSize: batchTokens, threads }
-    return { context: await model.createContext(options), slots }
+    const context = await model.createContext(options)
+    containSamplingFailures(context)
+    return { context, slots }
   } catch (error) {
     if (slots === 1 || !(error instanceof InsufficientMemoryError)) throw error
     const fewer = { contextTokens, slots: Math.floor(slots / 2), threads } as LoadCommand
     return createContext(model, fewer, batchTokens)
   }
+}
+
+type SampleToken = (...input: unknown[]) => Promise<unknown>
+
+/**
+ * When llama.cpp cannot choose a token (a grammar that leaves none), the library leaves the rejection unhandled and the
+ * other jobs of the batch unanswered. As “no token”, it fails only the job that it belongs to.
+ */
+function containSamplingFailures(context: LlamaContext): void {
+  const { _ctx: native } = context as unknown as { _ctx: { sampleToken: SampleToken } }
+  const sampleToken = native.sampleToken.bind(native)
+  const contained: SampleToken = (...input) =>
+    sampleToken(...input).catch(() => (input.length > 2 ? [NO_TOKEN] : NO_TOKEN))
+  // A native method: it cannot be assigned to.
+  Object.defineProperty(native, 'sampleToken', { value: contained })
 }
 
 /** Control tokens that open, divide or close tool calls in the known formats. */

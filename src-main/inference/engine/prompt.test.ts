@@ -168,7 +168,9 @@ describe('tools', () => {
   })
 
   test('ids are as Mistral wants them, the same in call and answer', () => {
-    const writer = new PromptWriter(`{{ tools }}[TOOL_CALLS]${TOOLS_TEMPLATE}`, vocabulary())
+    const check =
+      "{% for m in messages %}{% if m.tool_call_id is defined and m.tool_call_id | length != 9 %}{{ raise_exception('id') }}{% endif %}{% endfor %}"
+    const writer = new PromptWriter(`${check}{{ tools | length }}[TOOL_CALLS]${TOOLS_TEMPLATE}`, vocabulary())
     const ids = [...shown(writer.write(conversation('call_abcdef'))).matchAll(/[#@]([0-9a-z]+)/g)]
     expect(ids.map((match) => match[1]?.length)).toEqual([9, 9])
     expect(ids[0]?.[1]).toBe(ids[1]?.[1])

@@ -169,7 +169,7 @@ function templateInput(
   write: (text: string) => string,
   format: ToolCallFormat | null,
 ): TemplateInput {
-  const id = (text: string) => write(format === 'mistral' ? shortId(text) : text)
+  const id = format === 'mistral' ? shortId : write
   const messages = turns.map(({ role, content, toolCalls, toolCallId }) => ({
     role,
     content: write(content),
@@ -216,9 +216,9 @@ function writeAll(value: unknown, write: (text: string) => string): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [write(key), writeAll(item, write)]))
 }
 
-/** Mistral's templates take no ids but those of nine letters and digits. */
+/** Mistral's templates check that an id has nine letters and digits. A hash holds nothing that the caller wrote. */
 function shortId(id: string): string {
-  return /^[0-9A-Za-z]{9}$/.test(id) ? id : createHash('sha256').update(id).digest('hex').slice(0, 9)
+  return createHash('sha256').update(id).digest('hex').slice(0, 9)
 }
 
 /** Random stand-ins for texts that must pass through a template unseen. */

@@ -10,8 +10,8 @@ import {
 import { TiramiError } from '../../kernel/index.ts'
 import type { GenerateRequest, OutputFormat, TokenLogprobs } from '../types.ts'
 import { type Candidate, chooseToken, type SamplingOptions } from './choose-token.ts'
-import type { Session } from './load.ts'
 import { JSON_OBJECT_GRAMMAR, schemaGrammar, unsupportedSchema } from './schema-grammar.ts'
+import type { Session } from './session.ts'
 
 /** llama.cpp's default: without it small models draw noise from the far tail. */
 const DEFAULT_TOP_K = 40
@@ -20,6 +20,7 @@ const SEED_RANGE = 2 ** 32
 const RESERVED_SEED = 0xffff_ffff
 /** OpenAI's scale: at its ends a token is certain or impossible. */
 const BIAS_LIMIT = 100
+const FORBIDDING_LOGIT = -1e6
 /** OpenAI's stand-in for minus infinity. */
 const IMPOSSIBLE_LOGPROB = -9999
 
@@ -138,7 +139,8 @@ function evaluateOptions(
 function biasOf(model: LlamaModel, biases: NonNullable<GenerateRequest['logitBias']>): TokenBias {
   const all = TokenBias.for(model)
   for (const { token, bias } of biases) {
-    all.set(token as Token, bias <= -BIAS_LIMIT ? 'never' : { logit: bias })
+    // Finite: under a grammar the forbidden token may be the only one there is.
+    all.set(token as Token, { logit: bias <= -BIAS_LIMIT ? FORBIDDING_LOGIT : bias })
   }
   return all
 }

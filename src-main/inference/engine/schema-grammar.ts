@@ -11,7 +11,7 @@ const MAX_REPETITIONS = 2000
  * Alternatives that begin alike are followed side by side, at the cost of time with every token: so many at most, and
  * none that contains itself, where their number would double with every level of the answer.
  */
-const MAX_PARALLEL_ALTERNATIVES = 256
+const MAX_PARALLEL_ALTERNATIVES = 128
 const MAX_LISTED_INTEGERS = 1000
 
 /** Say nothing about what is valid. */

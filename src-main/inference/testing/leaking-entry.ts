@@ -1,8 +1,7 @@
-import type { LlamaContextSequence } from 'node-llama-cpp'
 import { type Lease, SlotPool } from '../engine/slots.ts'
 
 /** An engine that is broken on purpose: it hands sequences from one tenant to the next without wiping them. */
-const used: LlamaContextSequence[] = []
+const used: Lease['sequence'][] = []
 const take = SlotPool.prototype.take
 
 SlotPool.prototype.take = async function (this: SlotPool, ...request): Promise<Lease> {

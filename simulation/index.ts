@@ -1,0 +1,2 @@
+export { type SeedReport, simulate } from './simulate.ts'
+export type { WorldSize } from './world.ts'

@@ -1,0 +1,53 @@
+import { freemem } from 'node:os'
+import type { EngineStatus, HardwareInfo, SensorReading } from '../../src-preload/contract/index.ts'
+import { computeState, type Hardware, type HardwareMonitor, type Sensors } from '../hardware/index.ts'
+import type { MachineMemory } from '../models/index.ts'
+
+/** The machine as the window and the model desk see it. */
+export interface Machine {
+  /** Null until the first look, which begins with the machine, is over. */
+  info(engine: EngineStatus): HardwareInfo | null
+  sensors(): Promise<SensorReading>
+  /** What a model could use now. @param givenBackBytes memory that the model in use would free */
+  memory(givenBackBytes: number): Promise<MachineMemory>
+}
+
+/** @param onLook called when the machine has been looked at */
+export function createMachine(monitor: HardwareMonitor, onLook: () => void): Machine {
+  let known: Hardware | null = null
+  void monitor.hardware().then((hardware) => {
+    known = hardware
+    onLook()
+  })
+  return {
+    info: (engine) => known && hardwareInfo(known, engine),
+    sensors: async () => reading(await monitor.sensors()),
+    memory: async (givenBackBytes) => {
+      const [hardware, sensors] = await Promise.all([monitor.hardware(), monitor.sensors()])
+      return memoryOf(hardware, sensors, givenBackBytes)
+    },
+  }
+}
+
+function hardwareInfo(hardware: Hardware, engine: EngineStatus): HardwareInfo {
+  const { cpu, memoryTotalBytes, gpus } = hardware
+  return { cpu, memoryTotalBytes, gpus, compute: computeState(hardware, engine) }
+}
+
+function reading({ cpuEnergyJ: _counter, ...sensors }: Sensors): SensorReading {
+  return sensors
+}
+
+/** The GPU with the most free memory; one that does not say how much it has is left out. */
+function memoryOf(hardware: Hardware, sensors: Sensors, givenBackBytes: number): MachineMemory {
+  const freeRamBytes = (sensors.memoryAvailableBytes ?? freemem()) + givenBackBytes
+  const gpus = hardware.gpus.flatMap(({ id, vramTotalBytes, isUnified }) => {
+    if (vramTotalBytes === null) return []
+    const usedBytes = sensors.gpus.find((live) => live.id === id)?.vramUsedBytes ?? 0
+    const ownBytes = vramTotalBytes - usedBytes + givenBackBytes
+    return { freeVramBytes: isUnified ? Math.min(vramTotalBytes, freeRamBytes) : ownBytes, isUnified }
+  })
+  const hasBackend = hardware.backends[0] !== 'cpu'
+  const gpu = gpus.sort((left, right) => right.freeVramBytes - left.freeVramBytes)[0]
+  return { freeRamBytes, gpu: hasBackend && gpu ? gpu : null }
+}

@@ -1,0 +1,318 @@
+import { availableParallelism } from 'node:os'
+import type { Download, ModelsView } from '../../src-preload/contract/index.ts'
+import {
+  chooseThreads,
+  createEngine,
+  type Engine,
+  type LoadPlan,
+  type SpawnEngine,
+} from '../inference/index.ts'
+import { type Clock, TiramiError } from '../kernel/index.ts'
+import {
+  adviseLoad,
+  type CatalogueEntry,
+  type InstalledModel,
+  type LoadAdvice,
+  type MachineMemory,
+  type ModelStore,
+  memoryNeedBytes,
+  readGgufModel,
+} from '../models/index.ts'
+import { inOrder } from './in-order.ts'
+import type { Machine } from './machine.ts'
+import {
+  EMBEDDED_MODEL_ID,
+  embeddedChoice,
+  type InspectedModel,
+  inspectModel,
+  resolveModel,
+} from './model.ts'
+import type { Settings, SettingValues } from './settings.ts'
+
+type ModelSettings = ModelsView['settings']
+
+/** Which model is served, and everything an owner may do about models. */
+export interface ModelDesk {
+  engine: Engine
+  /** What is served, or will be as soon as the engine runs; null where its file cannot be used. */
+  current(): InspectedModel | null
+  view(): Promise<ModelsView>
+  /**
+   * Serves another model; resolves when it answers, or at once while the engine is stopped. The old one is put back
+   * where the new one cannot be loaded.
+   * @throws TiramiError MODEL_UNKNOWN (404), MODEL_TOO_LARGE (409), MODEL_FILE_*, and what the engine throws
+   */
+  load(id: string): Promise<void>
+  /** @throws TiramiError MODEL_UNKNOWN (404), MODEL_IN_USE (409) */
+  remove(id: string): Promise<void>
+  configure(settings: { [Name in keyof ModelSettings]?: ModelSettings[Name] | undefined }): void
+  store: Pick<ModelStore, 'add' | 'downloads'>
+  /** @returns a function that ends it */
+  onChange(listener: (change: { download: Download | null }) => void): () => void
+  close(): Promise<void>
+}
+
+export interface ModelDeskOptions {
+  store: ModelStore
+  settings: Settings
+  machine: Pick<Machine, 'memory'>
+  resourcesDirectory: string
+  spawnEngine: SpawnEngine
+  clock: Clock
+  /** Of the command line: goes before what the owner chose in the window. */
+  model: string | null
+}
+
+/** Tokens of one conversation, prompt and answer, and conversations at once: where the memory allows. */
+const WANTED = { contextTokens: 4096, slots: 4, cacheType: 'f16' } as const
+/** As the engine reads prompts. */
+const BATCH_TOKENS = { gpu: 512, cpu: 64 } as const
+const MINUTE_MS = 60_000
+
+export async function openModelDesk(options: ModelDeskOptions): Promise<ModelDesk> {
+  const { store, settings, machine, resourcesDirectory, spawnEngine, clock } = options
+  const listeners = new Set<(change: { download: Download | null }) => void>()
+  const tell = (download: Download | null = null) => {
+    for (const listener of listeners) listener({ download })
+  }
+  const embedded = embeddedChoice(resourcesDirectory)
+  const first = await resolveModel(options.model ?? settings.get().model, resourcesDirectory, store)
+  // A file that is no model leaves the host running, with an engine that says what is wrong.
+  let current = await inspectModel(first).catch(onlyTyped)
+  let loadedBytes = 0
+
+  const adviceFor = (gguf: InspectedModel['gguf'], memory: MachineMemory): LoadAdvice => {
+    const contextTokens = Math.min(gguf.contextTokens, WANTED.contextTokens)
+    const batchTokens = memory.gpu ? BATCH_TOKENS.gpu : BATCH_TOKENS.cpu
+    return adviseLoad(gguf, { ...WANTED, contextTokens, batchTokens }, memory)
+  }
+  const planOf = ({ choice, gguf }: InspectedModel, { settings: { slots, contextTokens } }: LoadAdvice) => ({
+    modelPath: choice.path,
+    contextTokens,
+    slots,
+    threads: chooseThreads(Number(gguf.parameters), availableParallelism()),
+    gpu: 'auto' as const,
+  })
+  const firstPlan = async (): Promise<LoadPlan> => {
+    if (!current) return { ...WANTED, modelPath: first.path, threads: 1, gpu: 'auto' }
+    const advice = adviceFor(current.gguf, await machine.memory(0))
+    loadedBytes = bytesOf(advice)
+    return planOf(current, advice)
+  }
+  let plan = await firstPlan()
+  const engine = createEngine({
+    ...plan,
+    spawn: spawnEngine,
+    clock,
+    checkModel: readGgufModel,
+    idleUnloadMs: () => {
+      const minutes = settings.get().idleUnloadMinutes
+      return minutes === null ? null : minutes * MINUTE_MS
+    },
+  })
+
+  const load = async (id: string): Promise<void> => {
+    const choice =
+      id === EMBEDDED_MODEL_ID
+        ? embedded
+        : { id, path: (await store.library.locate(id)).path, embedded: false }
+    const next = await inspectModel(choice)
+    const advice = adviceFor(next.gguf, await machine.memory(engine.loaded() ? loadedBytes : 0))
+    if (!advice.fits) throw tooLarge(advice.sentence)
+    const before = { current, plan, loadedBytes }
+    current = next
+    plan = planOf(next, advice)
+    loadedBytes = bytesOf(advice)
+    try {
+      await engine.load(plan)
+      settings.set({ model: choice.embedded ? null : id })
+    } catch (error) {
+      ;({ current, plan, loadedBytes } = before)
+      if (current) await engine.load(plan).catch(() => undefined)
+      throw error
+    } finally {
+      tell()
+    }
+  }
+  const serially = inOrder()
+  const unsubscribe = store.downloads.onChange((download) => {
+    tell(download)
+    if (download.state === 'done' || download.state === 'cancelled') tell()
+  })
+
+  return {
+    engine,
+    current: () => current,
+    load: (id) => serially(() => load(id)),
+    remove: (id) =>
+      serially(async () => {
+        if (id === current?.choice.id || id === EMBEDDED_MODEL_ID) throw inUse(id)
+        await store.library.remove(id)
+        tell()
+      }),
+    configure: (changes) => {
+      settings.set(defined(changes))
+      if (changes.downloadBytesPerSecond !== undefined)
+        store.downloads.setBytesPerSecond(changes.downloadBytesPerSecond)
+      tell()
+    },
+    view: async () => {
+      const [library, disk, memory, ships] = await Promise.all([
+        store.library.list(),
+        store.diskUse(),
+        machine.memory(engine.loaded() ? loadedBytes : 0),
+        inspectModel(embedded),
+      ])
+      const chosenId = current?.choice.id ?? null
+      const here = new Set(library.map(({ id }) => id))
+      return {
+        installed: [
+          embeddedView(ships, chosenId, adviceFor(ships.gguf, memory)),
+          ...library.map((model) =>
+            installedView(model, chosenId, model.gguf && adviceFor(model.gguf, memory)),
+          ),
+        ],
+        offered: store.catalogue.entries.map((entry) => offeredView(entry, here.has(entry.id), memory)),
+        downloads: store.downloads.list(),
+        disk,
+        settings: settingsView(settings.get()),
+      }
+    },
+    store,
+    onChange: (listener) => {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+    close: async () => {
+      unsubscribe()
+      await store.close()
+    },
+  }
+}
+
+const bytesOf = ({ estimate: { ram, vram } }: LoadAdvice): number => ram.totalBytes + vram.totalBytes
+
+function onlyTyped(error: unknown): null {
+  if (error instanceof TiramiError) return null
+  throw error
+}
+
+type Defined<Values> = { [Name in keyof Values]?: Exclude<Values[Name], undefined> }
+
+/** Zod gives a field that was left out as undefined; here that means: as it is. */
+function defined<Values extends object>(values: Values): Defined<Values> {
+  return Object.fromEntries(
+    Object.entries(values).filter(([, value]) => value !== undefined),
+  ) as Defined<Values>
+}
+
+const settingsView = (values: SettingValues): ModelSettings => ({
+  idleUnloadMinutes: values.idleUnloadMinutes,
+  declaredPowerW: values.declaredPowerW,
+  downloadBytesPerSecond: values.downloadBytesPerSecond,
+})
+
+type InstalledView = ModelsView['installed'][number]
+
+function factsOf(gguf: InspectedModel['gguf']) {
+  const { name, parameters, contextTokens } = gguf
+  return { name, parameters: Number(parameters), contextTokens }
+}
+
+function fitOf(advice: LoadAdvice): InstalledView['fit'] {
+  const verdict = !advice.fits ? 'too-large' : advice.change === 'none' ? 'fits' : 'squeezed'
+  return { verdict, needBytes: bytesOf(advice), sentence: advice.sentence }
+}
+
+function embeddedView(
+  { choice, gguf }: InspectedModel,
+  chosenId: string | null,
+  advice: LoadAdvice,
+): InstalledView {
+  return {
+    id: choice.id,
+    ...factsOf(gguf),
+    fileName: gguf.fileName,
+    sizeBytes: gguf.sizeBytes,
+    license: gguf.license,
+    embedded: true,
+    hashOrigin: null,
+    owned: false,
+    chosen: choice.id === chosenId,
+    fit: fitOf(advice),
+    error: null,
+  }
+}
+
+function installedView(
+  model: InstalledModel,
+  chosenId: string | null,
+  advice: LoadAdvice | null,
+): InstalledView {
+  const { id, path, sizeBytes, license, hashOrigin, owned, gguf, error } = model
+  return {
+    id,
+    ...(gguf ? factsOf(gguf) : { name: id, parameters: null, contextTokens: null }),
+    fileName: path.split(/[\\/]/).at(-1) ?? path,
+    sizeBytes,
+    license,
+    embedded: false,
+    hashOrigin,
+    owned,
+    chosen: id === chosenId,
+    fit: advice
+      ? fitOf(advice)
+      : { verdict: 'unknown', needBytes: null, sentence: 'The file cannot be used as it is.' },
+    error,
+  }
+}
+
+function offeredView(
+  entry: CatalogueEntry,
+  installed: boolean,
+  memory: MachineMemory,
+): ModelsView['offered'][number] {
+  const { id, name, publisher, family, quantisation, license, licenseUrl, contextTokens, sizeBytes } = entry
+  const hashPinned = entry.sha256 !== null
+  const facts = { id, name, publisher, family, quantisation, license, licenseUrl, contextTokens, sizeBytes }
+  return { ...facts, hashPinned, installed, fit: offeredFit(entry, memory) }
+}
+
+/** What stays free for the system and other programs. */
+const USABLE_SHARE = 0.9
+
+/** By rule: the file is not here yet. */
+function offeredFit(entry: CatalogueEntry, { freeRamBytes, gpu }: MachineMemory): InstalledView['fit'] {
+  const contextTokens = Math.min(entry.contextTokens, WANTED.contextTokens)
+  const freeBytes = USABLE_SHARE * Math.max(freeRamBytes, gpu?.freeVramBytes ?? 0)
+  const [full, least] = [WANTED.slots, 1].map((slots) => memoryNeedBytes(entry, slots * contextTokens))
+  if (full == null || least == null) {
+    return { verdict: 'unknown', needBytes: null, sentence: 'How large the file is only its server knows.' }
+  }
+  if (full <= freeBytes)
+    return { verdict: 'fits', needBytes: full, sentence: 'It fits into the free memory.' }
+  if (least <= freeBytes) {
+    const sentence = 'It fits with fewer conversations at once.'
+    return { verdict: 'squeezed', needBytes: least, sentence }
+  }
+  const sentence = `It needs about ${gibOf(least)} GiB; ${gibOf(freeBytes)} GiB are free for it.`
+  return { verdict: 'too-large', needBytes: least, sentence }
+}
+
+const gibOf = (bytes: number): string => (bytes / 2 ** 30).toFixed(1)
+
+function tooLarge(sentence: string): TiramiError {
+  return new TiramiError('MODEL_TOO_LARGE', sentence, {
+    nextStep: 'Close other programs, or choose a smaller model or quantisation.',
+    httpStatus: 409,
+  })
+}
+
+function inUse(id: string): TiramiError {
+  const ships = id === EMBEDDED_MODEL_ID
+  return new TiramiError(
+    'MODEL_IN_USE',
+    ships ? 'The model that ships with the app stays.' : 'This model is the one that is served.',
+    { nextStep: ships ? 'Nothing has to be done.' : 'Load another model first.', httpStatus: 409 },
+  )
+}

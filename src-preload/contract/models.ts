@@ -1,0 +1,128 @@
+import { z } from 'zod'
+import { PublicErrorSchema } from './errors.ts'
+
+const Count = z.number().int().nonnegative()
+const TimestampMs = z.number().int().nonnegative()
+
+/** Who said what the file's SHA-256 must be: this app, the owner, or only the server that the file came from. */
+const HashOrigin = z.enum(['catalogue', 'owner', 'server'])
+
+/** Whether a model can be loaded on this machine now. */
+const Fit = z.object({
+  /** `squeezed`: with fewer slots or a shorter context; `unknown`: the size is not known. */
+  verdict: z.enum(['fits', 'squeezed', 'too-large', 'unknown']),
+  /** By rule, not by measurement. */
+  needBytes: Count.nullable(),
+  /** For a person. */
+  sentence: z.string(),
+})
+
+export const InstalledModel = z.object({
+  id: z.string(),
+  name: z.string(),
+  fileName: z.string(),
+  sizeBytes: Count,
+  parameters: Count.nullable(),
+  contextTokens: Count.nullable(),
+  license: z.string().nullable(),
+  /** Ships with the app. */
+  embedded: z.boolean(),
+  /** Null: the file is the owner's own or ships with the app; nothing was downloaded. */
+  hashOrigin: HashOrigin.nullable(),
+  /** Deleting it deletes its file; of a file that belongs to the owner only the entry goes. */
+  owned: z.boolean(),
+  /** The one that is served, or will be when the host resumes. */
+  chosen: z.boolean(),
+  fit: Fit,
+  /** Why it cannot be used. */
+  error: PublicErrorSchema.nullable(),
+})
+export type InstalledModel = z.infer<typeof InstalledModel>
+
+/** A file that could be downloaded. */
+export const OfferedModel = z.object({
+  /** With the quantisation, such as `qwen2.5:0.5b-q4_k_m`. */
+  id: z.string(),
+  name: z.string(),
+  publisher: z.string(),
+  family: z.string(),
+  quantisation: z.string(),
+  license: z.string(),
+  licenseUrl: z.string(),
+  contextTokens: Count,
+  sizeBytes: Count.nullable(),
+  /** False: only the server vouches for what arrives. */
+  hashPinned: z.boolean(),
+  installed: z.boolean(),
+  fit: Fit,
+})
+export type OfferedModel = z.infer<typeof OfferedModel>
+
+export const Download = z.object({
+  id: z.string(),
+  modelId: z.string(),
+  /** What the owner typed. */
+  source: z.string(),
+  state: z.enum([
+    'queued',
+    'running',
+    'paused',
+    'waiting',
+    'verifying',
+    'done',
+    'failed',
+    'quarantined',
+    'cancelled',
+  ]),
+  waitingFor: z.enum(['network', 'disk']).nullable(),
+  error: PublicErrorSchema.nullable(),
+  sizeBytes: Count.nullable(),
+  /** Safely on the disk. Within one `attempt` it never falls. */
+  doneBytes: Count,
+  attempt: Count,
+  bytesPerSecond: z.number().nonnegative().nullable(),
+  secondsLeft: z.number().nonnegative().nullable(),
+  sha256: z.string().nullable(),
+  hashOrigin: HashOrigin.nullable(),
+  license: z.string().nullable(),
+  createdAtMs: TimestampMs,
+})
+export type Download = z.infer<typeof Download>
+
+export const ModelsView = z.object({
+  installed: z.array(InstalledModel),
+  offered: z.array(OfferedModel),
+  /** Oldest first; finished ones are gone from here. */
+  downloads: z.array(Download),
+  disk: z.object({ installedBytes: Count, downloadingBytes: Count, freeBytes: Count }),
+  settings: z.object({
+    /** Minutes without a job after which the model gives its memory back; null: never. */
+    idleUnloadMinutes: z.number().int().min(1).max(1440).nullable(),
+    /** What the machine draws while it computes, as the owner says; used where there is no sensor. */
+    declaredPowerW: z.number().positive().max(10_000).nullable(),
+    downloadBytesPerSecond: z.number().int().positive().nullable(),
+  }),
+})
+export type ModelsView = z.infer<typeof ModelsView>
+
+const Id = z.string().min(1).max(2_200)
+const ById = z.strictObject({ id: Id })
+
+/** Every answer is the whole view, so that the window never has to guess what a command changed. */
+export const modelProcedures = {
+  'models.get': { input: z.strictObject({}), output: ModelsView },
+  /** Serves another model; resolves when it answers. The old one is put back where the new one cannot be loaded. */
+  'models.load': { input: ById, output: ModelsView },
+  'models.delete': { input: ById, output: ModelsView },
+  /** Takes a catalogue id, `hf:owner/repo:Q4_K_M`, an https address, or the path of a local file. */
+  'models.add': { input: z.strictObject({ source: z.string().min(1).max(4_096) }), output: ModelsView },
+  'models.configure': {
+    input: z.strictObject(ModelsView.shape.settings.shape).partial(),
+    output: ModelsView,
+  },
+  'downloads.pause': { input: ById, output: ModelsView },
+  /** Goes on with one that is paused, waiting, failed or quarantined. */
+  'downloads.resume': { input: ById, output: ModelsView },
+  /** Ends it and deletes what it left. */
+  'downloads.cancel': { input: ById, output: ModelsView },
+} as const
