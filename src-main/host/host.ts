@@ -135,7 +135,7 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
   const { ledger, keys, safety, access, economy } = books
   const settings = openSettings(options.dataDirectory)
   const events = new EventLog()
-  const machine = createMachine(createHardwareMonitor(systemPorts(systeminformation)), () => announce())
+  const machine = createMachine(createHardwareMonitor(systemPorts(systeminformation)))
   const desk = await openModelDesk({
     store: await openModelStore({
       directory: join(options.dataDirectory, 'models'),
@@ -189,6 +189,7 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
   })
   const announce = coalesced(() => events.emit('status.changed', status()), STATUS_EVENT_INTERVAL_MS)
   engine.onChange(announce)
+  machine.onLook(announce)
   safety.onChange(announce)
   desk.onChange(({ download }) => {
     if (download) events.emit('download.changed', download)

@@ -7,19 +7,20 @@ import type { MachineMemory } from '../models/index.ts'
 export interface Machine {
   /** Null until the first look, which begins with the machine, is over. */
   info(engine: EngineStatus): HardwareInfo | null
+  /** @param listener called once, when the machine has been looked at */
+  onLook(listener: () => void): void
   sensors(): Promise<SensorReading>
   /** What a model could use now. @param givenBackBytes memory that the model in use would free */
   memory(givenBackBytes: number): Promise<MachineMemory>
 }
 
-/** @param onLook called when the machine has been looked at */
-export function createMachine(monitor: HardwareMonitor, onLook: () => void): Machine {
+export function createMachine(monitor: HardwareMonitor): Machine {
   let known: Hardware | null = null
-  void monitor.hardware().then((hardware) => {
+  const looked = monitor.hardware().then((hardware) => {
     known = hardware
-    onLook()
   })
   return {
+    onLook: (listener) => void looked.then(listener),
     info: (engine) => known && hardwareInfo(known, engine),
     sensors: async () => reading(await monitor.sensors()),
     memory: async (givenBackBytes) => {

@@ -1,4 +1,4 @@
-import { availableParallelism } from 'node:os'
+import { availableParallelism, freemem } from 'node:os'
 import type { Download, ModelsView } from '../../src-preload/contract/index.ts'
 import {
   chooseThreads,
@@ -95,7 +95,9 @@ export async function openModelDesk(options: ModelDeskOptions): Promise<ModelDes
   })
   const firstPlan = async (): Promise<LoadPlan> => {
     if (!current) return { ...WANTED, modelPath: first.path, threads: 1, gpu: 'auto' }
-    const advice = adviceFor(current.gguf, await machine.memory(0))
+    // To look at the machine takes half a second, which a model that fits anyway need not wait for.
+    const atOnce = adviceFor(current.gguf, { freeRamBytes: freemem(), gpu: null })
+    const advice = atOnce.change === 'none' ? atOnce : adviceFor(current.gguf, await machine.memory(0))
     loadedBytes = bytesOf(advice)
     return planOf(current, advice)
   }
