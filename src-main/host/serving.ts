@@ -203,6 +203,7 @@ async function* sell<Piece extends { type: 'text' | 'vectors' }>(
           flop,
           promptTokens,
           completionTokens,
+          ...(cachedTokens > 0 ? { cachedTokens } : {}),
           latencyMs: Math.round(latencyMs * 1000) / 1000,
           consumerLabel: consumer.label,
           ownKey: consumer.ownKey,

@@ -50,14 +50,18 @@ const settle = fc.record({
   }),
   providerSignature: bytes(64),
   consumerSignature: bytes(64),
-  facts: fc.record({
-    flop: fc.bigInt({ min: 0n, max: 10n ** 40n - 1n }),
-    promptTokens: fc.maxSafeNat(),
-    completionTokens: fc.maxSafeNat(),
-    latencyMs: fc.double({ min: 0, noNaN: true, noDefaultInfinity: true }),
-    consumerLabel: text(60),
-    ownKey: fc.boolean(),
-  }),
+  facts: fc.record(
+    {
+      flop: fc.bigInt({ min: 0n, max: 10n ** 40n - 1n }),
+      promptTokens: fc.maxSafeNat(),
+      completionTokens: fc.maxSafeNat(),
+      latencyMs: fc.double({ min: 0, noNaN: true, noDefaultInfinity: true }),
+      consumerLabel: text(60),
+      ownKey: fc.boolean(),
+      cachedTokens: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+    },
+    { requiredKeys: ['flop', 'promptTokens', 'completionTokens', 'latencyMs', 'consumerLabel', 'ownKey'] },
+  ),
   transfers,
 })
 const voided = fc.record({

@@ -59,6 +59,7 @@ const FactsSchema = z.strictObject({
   latencyMs: z.number().nonnegative(),
   consumerLabel: z.string().max(TEXT_MAX),
   ownKey: z.boolean(),
+  cachedTokens: z.number().int().positive().exactOptional(),
 })
 
 const SettleSchema = z.strictObject({
@@ -134,6 +135,7 @@ const factsJson = (facts: JobFacts) => ({
   latencyMs: facts.latencyMs,
   consumerLabel: facts.consumerLabel,
   ownKey: facts.ownKey,
+  ...(facts.cachedTokens ? { cachedTokens: facts.cachedTokens } : {}),
 })
 
 function recordJson(record: LedgerRecord): object {

@@ -32,6 +32,8 @@ export interface JobFacts {
   flop: bigint
   promptTokens: number
   completionTokens: number
+  /** Prompt tokens that were kept from the tenant's last job: `flop` leaves them out. Absent: none. */
+  cachedTokens?: number
   latencyMs: number
   consumerLabel: string
   /** The consumer key is held by this machine. */
