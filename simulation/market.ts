@@ -204,6 +204,7 @@ export function buy(
     node: host,
     clock,
     rng: site.rng,
+    energy: { begin: () => () => undefined },
     model: () => MODEL,
     assertAccepting: () => {},
   } as unknown as ServingPorts

@@ -7,6 +7,7 @@ import { openAiError } from './openai/errors.ts'
 import { registerOpenAi } from './openai/routes.ts'
 import type { Authorise } from './requests.ts'
 import { registerEconomy } from './tirami/economy.ts'
+import { registerEnergy } from './tirami/energy.ts'
 import { registerProofs } from './tirami/proofs.ts'
 import { registerTirami } from './tirami/routes.ts'
 import { registerSafety } from './tirami/safety.ts'
@@ -43,6 +44,7 @@ export function openApi(services: HostServices, port: number): Promise<Edge> {
       registerOpenAi(app, services, authorise)
       registerTirami(app, services, authorise)
       registerProofs(app, services, authorise)
+      registerEnergy(app, services, authorise)
       registerSettlement(app, services, authorise)
       registerSafety(app, services, authorise)
       registerTokens(app, services, authorise)

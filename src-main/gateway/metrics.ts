@@ -8,7 +8,7 @@ import { PROTOCOL_VERSION } from './tirami/routes.ts'
 type Sample = [name: string, help: string, value: number | bigint, ofNode?: boolean]
 
 /** One scrape. Each source is asked once: judging the recent trades is the most expensive of them. */
-function samples({ ledger, economy, nodeId, status }: HostServices): Sample[] {
+function samples({ ledger, economy, energy, nodeId, status }: HostServices): Sample[] {
   const own = ledger.balance(nodeId)
   const pool = economy.lending.pool()
   const supply = economy.staking.supply()
@@ -17,6 +17,7 @@ function samples({ ledger, economy, nodeId, status }: HostServices): Sample[] {
   const proposals = economy.governance.proposals()
   const votes = proposals.reduce((sum, [id]) => sum + economy.governance.tally(id).voters, 0)
   const host = status()
+  const energyUsed = energy.totals()
   return [
     ['tirami_cu_contributed_total', 'TRM this node has earned.', own.contributedTrm, true],
     ['tirami_cu_consumed_total', 'TRM this node has spent.', own.consumedTrm, true],
@@ -51,6 +52,17 @@ function samples({ ledger, economy, nodeId, status }: HostServices): Sample[] {
     ['tirami_jobs_queued', 'Requests waiting for a slot.', host.jobs.queued],
     ['tirami_engine_ready', '1 while the model answers.', host.engine.state === 'ready' ? 1 : 0],
     ['tirami_engine_restarts_total', 'Starts after a crash.', host.engine.restarts],
+    [
+      'tirami_energy_measured_joules_total',
+      'Energy of jobs by a sensor, since the start.',
+      energyUsed.measuredJ,
+    ],
+    [
+      'tirami_energy_declared_joules_total',
+      'Energy of jobs by what the owner declared.',
+      energyUsed.declaredJ,
+    ],
+    ['tirami_energy_unknown_jobs_total', 'Jobs of which no energy is known.', energyUsed.unknownJobs],
     ['tirami_kill_switch_active', '1 while nothing may be spent.', host.safety.killSwitch === null ? 0 : 1],
     ['tirami_approvals_pending', 'Questions waiting for the owner.', host.safety.approvals.length],
     ['tirami_process_started_at_secs', 'Start of the host, Unix time.', Math.floor(host.startedAtMs / 1000)],

@@ -11,6 +11,7 @@ import { type Books, openBooks } from './books.ts'
 import { type Control, createControl } from './control.ts'
 import type { EconomyService, MarketSampling } from './economy-service.ts'
 import { createSettlement, type Settlement } from './economy-settlement.ts'
+import { createEnergyMeter, type EnergyMeter } from './energy-meter.ts'
 import { EventLog } from './events.ts'
 import { ensurePrivateDirectory } from './files.ts'
 import { type Consumer, openKeys } from './keys.ts'
@@ -40,6 +41,7 @@ export interface HostServices {
   safety: Safety
   economy: EconomyService
   settlement: Settlement
+  energy: Pick<EnergyMeter, 'of' | 'totals'>
   ledger: Pick<
     Ledger,
     | 'balance'
@@ -135,7 +137,8 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
   const { ledger, keys, safety, access, economy } = books
   const settings = openSettings(options.dataDirectory)
   const events = new EventLog()
-  const machine = createMachine(createHardwareMonitor(systemPorts(systeminformation)))
+  const monitor = createHardwareMonitor(systemPorts(systeminformation))
+  const machine = createMachine(monitor)
   const desk = await openModelDesk({
     store: await openModelStore({
       directory: join(options.dataDirectory, 'models'),
@@ -199,8 +202,15 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     events.emit('trade.booked', trade)
     void economy.rewardTrade({ provider: trade.provider, ownKey: trade.ownKey })
   })
+  const energy = createEnergyMeter({
+    sensors: () => monitor.sensors(),
+    computesOn: () => (engine.loaded()?.backend === 'cpu' ? 'cpu' : 'gpu'),
+    declaredPowerW: () => settings.get().declaredPowerW,
+    clock,
+  })
   const ports: ServingPorts = {
     engine,
+    energy,
     ledger,
     safety,
     economy,
@@ -231,6 +241,7 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     access,
     safety,
     economy,
+    energy,
     settlement: createSettlement({ directory: join(options.dataDirectory, 'ledger'), ledger, clock }),
     ledger,
     nodeId: keys.node.publicKeyHex,
@@ -265,6 +276,7 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     await engine.stop()
     await api.close()
     await desk.close()
+    energy.close()
     announce.cancel()
     market.stop()
     await ledger.close()

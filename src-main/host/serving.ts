@@ -12,6 +12,7 @@ import {
 import { type Clock, type KeyPair, type Rng, TiramiError } from '../kernel/index.ts'
 import type { Ledger, TradeTerms, UnsignedTrade } from '../ledger/index.ts'
 import type { EconomyService } from './economy-service.ts'
+import type { EnergyMeter } from './energy-meter.ts'
 import type { Consumer } from './keys.ts'
 import type { Safety } from './safety.ts'
 
@@ -67,6 +68,7 @@ export interface ServingPorts {
   rng: Rng
   safety: Safety
   economy: Pick<EconomyService, 'assertMayProvide' | 'jobPrice' | 'welcomeCreditTrm'>
+  energy: Pick<EnergyMeter, 'begin'>
   model(): ServedModel | null
   /** Throws the reason when the host does not take jobs now. */
   assertAccepting(): void
@@ -164,6 +166,7 @@ async function* sell<Piece extends { type: 'text' | 'vectors' }>(
   let holdId: string | null = null
   let reservationId: string | null = null
   let voidReason = 'reader-gone'
+  let endMetering: ReturnType<EnergyMeter['begin']> = () => undefined
   try {
     const tenant = { tenant: caller, priority: consumer.ownKey ? 'owner' : 'paid' } as const
     for await (const event of work.run(tenant, AbortSignal.any([signal, killed]))) {
@@ -181,6 +184,7 @@ async function* sell<Piece extends { type: 'text' | 'vectors' }>(
           expiresAtMs: clock.nowMs() + RESERVATION_TTL_MS,
           creditLimitTrm: larger(consumer.creditLimitTrm, economy.welcomeCreditTrm(caller)),
         })
+        endMetering = ports.energy.begin()
         yield { type: 'started', promptTokens: event.promptTokens }
       } else if (!isEnd(event)) {
         if (timeToFirstTokenMs === 0) timeToFirstTokenMs = performance.now() - startedAtMs
@@ -209,6 +213,7 @@ async function* sell<Piece extends { type: 'text' | 'vectors' }>(
           ownKey: consumer.ownKey,
         })
         reservationId = null
+        endMetering({ work: promptTokens - cachedTokens + completionTokens, tradeId: trade.tradeId })
         yield {
           type: 'booked',
           receipt: {
@@ -230,6 +235,8 @@ async function* sell<Piece extends { type: 'text' | 'vectors' }>(
     if (holdId !== null && isHostFault(error)) safety.failed(caller)
     throw error
   } finally {
+    // Unpaid work drew power too.
+    endMetering({ work: 1, tradeId: null })
     if (reservationId !== null) ledger.void(reservationId, voidReason)
     if (holdId !== null) safety.release(holdId, voidReason)
   }
