@@ -1,5 +1,5 @@
-export { type ComputeState, computeState } from './compute-state.ts'
+export { computeState } from './compute-state.ts'
 export { type Energy, type JobShare, jobEnergy, type PowerSample } from './energy.ts'
 export { createHardwareMonitor, type HardwareMonitor } from './monitor.ts'
 export { type HardwarePorts, type SystemLibrary, systemPorts } from './ports.ts'
-export type { Backend, Gpu, GpuSensors, Hardware, Sensors } from './types.ts'
+export type { Hardware, Sensors } from './types.ts'
