@@ -16,6 +16,7 @@ export default defineConfig({
           host: here('src-main/desktop/host-entry.ts'),
           headless: here('src-main/headless.ts'),
           engine: here('src-main/inference/engine/entry.ts'),
+          reasoning: here('src-main/host/reasoning/reasoning.worker.ts'),
           projection: here('src-main/ledger/projection.worker.ts'),
           'ledger-cli': here('src-main/ledger-cli.ts'),
         },

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { openApi, openDashboard } from './gateway/index.ts'
-import { type RunningHost, startHost } from './host/index.ts'
+import { type RunningHost, startHost, UpstreamChoice } from './host/index.ts'
 import { forkEngine } from './inference/index.ts'
 import { TiramiError, toPublicError } from './kernel/index.ts'
 
@@ -12,13 +12,21 @@ const USAGE = `Usage: npm run headless -- [--data-dir DIR] [--port P] [--control
   --data-dir DIR      where keys and the ledger live (default ~/.tirami-host)
   --port P            inference API on 127.0.0.1:P (default ${DEFAULT_API_PORT}; 0 picks a free one)
   --control-port C    dashboard on 127.0.0.1:C (default: a free one)
-  --model ID|PATH     a GGUF file (default: the embedded concierge)`
+  --model ID|PATH     a GGUF file (default: the embedded concierge)
+Instead of a model of its own, the host can serve one of an OpenAI-compatible server (docs/models.md):
+  --upstream URL              where that API begins, such as http://127.0.0.1:8000/v1
+  --upstream-model NAME       as the server lists it
+  --upstream-params N         weights that one token meets, such as 7.6B; what is metered
+  --upstream-gguf PATH        or a GGUF file of that model, whose header says it exactly
+  --upstream-key-file PATH    the server's API key, if it wants one
+  --upstream-slots N          answers that it is asked for at once (default 8)`
 
 interface Arguments {
   dataDirectory: string
   port: number
   controlPort: number
   model: string | undefined
+  upstream: UpstreamChoice | undefined
 }
 
 function readArguments(): Arguments {
@@ -29,6 +37,12 @@ function readArguments(): Arguments {
         port: { type: 'string' },
         'control-port': { type: 'string' },
         model: { type: 'string' },
+        upstream: { type: 'string' },
+        'upstream-model': { type: 'string' },
+        'upstream-params': { type: 'string' },
+        'upstream-gguf': { type: 'string' },
+        'upstream-key-file': { type: 'string' },
+        'upstream-slots': { type: 'string' },
         help: { type: 'boolean', short: 'h' },
       },
     })
@@ -41,6 +55,7 @@ function readArguments(): Arguments {
       port: portNumber(values.port, DEFAULT_API_PORT),
       controlPort: portNumber(values['control-port'], 0),
       model: values.model,
+      upstream: upstreamChoice(values),
     }
   } catch (error) {
     console.error(`${(error as Error).message}\n\n${USAGE}`)
@@ -55,6 +70,49 @@ function portNumber(text: string | undefined, fallback: number): number {
   return Number(text)
 }
 
+type Values = { [name: string]: string | boolean | undefined }
+
+function upstreamChoice(values: Values): UpstreamChoice | undefined {
+  const given = (name: string) => {
+    const value = values[name]
+    return typeof value === 'string' ? value : null
+  }
+  if (given('upstream') === null) {
+    const alone = Object.keys(values).find((name) => name.startsWith('upstream-'))
+    if (alone !== undefined) throw new Error(`“--${alone}” needs “--upstream URL”.`)
+    return undefined
+  }
+  if (given('model') !== null) throw new Error('“--model” and “--upstream” exclude each other.')
+  const slots = given('upstream-slots')
+  const parsed = UpstreamChoice.safeParse({
+    baseUrl: given('upstream'),
+    model: given('upstream-model') ?? '',
+    parameters: parameterCount(given('upstream-params')),
+    ggufPath: given('upstream-gguf'),
+    apiKeyFile: given('upstream-key-file'),
+    ...(slots === null ? {} : { slots: Number(slots) }),
+  })
+  if (parsed.success) return parsed.data
+  const issue = parsed.error.issues[0]
+  throw new Error(`“--upstream”: ${issue?.path.join('.')}: ${issue?.message}.`)
+}
+
+const MAGNITUDES: ReadonlyMap<string, number> = new Map([
+  ['', 1],
+  ['M', 1e6],
+  ['B', 1e9],
+  ['T', 1e12],
+])
+
+/** `7600000000`, `500M` or `7.6B`. */
+function parameterCount(text: string | null): number | null {
+  if (text === null) return null
+  const [, number, magnitude = ''] = /^(\d+(?:\.\d+)?)([MBT]?)$/i.exec(text) ?? []
+  const count = Math.round(Number(number) * (MAGNITUDES.get(magnitude.toUpperCase()) ?? Number.NaN))
+  if (Number.isSafeInteger(count) && count > 0) return count
+  throw new Error(`“${text}” is not a number of parameters, such as 7.6B.`)
+}
+
 /** `out/main/headless.js` and its neighbours, or the repository when run from source. */
 function installation() {
   const bundled = import.meta.url.endsWith('.js')
@@ -62,6 +120,7 @@ function installation() {
   const root = bundled ? '../../' : '../'
   return {
     engine: beside('./engine.js', './inference/engine/entry.ts'),
+    reasoningWorker: beside('./reasoning.js', './host/reasoning/reasoning.worker.ts'),
     projectionWorker: beside('./projection.js', './ledger/projection.worker.ts'),
     bundleDirectory: new URL(`${root}out/renderer/`, import.meta.url),
     resourcesDirectory: new URL(`${root}resources/`, import.meta.url),
@@ -75,8 +134,10 @@ async function main(): Promise<void> {
     dataDirectory: args.dataDirectory,
     resourcesDirectory: pathOf(files.resourcesDirectory),
     ...(args.model === undefined ? {} : { model: args.model }),
+    ...(args.upstream === undefined ? {} : { upstream: args.upstream }),
     spawnEngine: forkEngine(files.engine),
     projectionWorkerUrl: files.projectionWorker,
+    reasoningWorkerUrl: files.reasoningWorker,
     openApi: (services) => openApi(services, args.port),
   })
   const dashboard = await openDashboard(host.control, {

@@ -7,7 +7,9 @@ import type { LinkPort } from './engine-link.ts'
 import { serveParent } from './host-link.ts'
 
 // Entry of the host's utility process; built to out/main/host.js.
-const projectionWorkerUrl = pathToFileURL(join(import.meta.dirname, 'projection.js'))
+const beside = (file: string) => pathToFileURL(join(import.meta.dirname, file))
+const projectionWorkerUrl = beside('projection.js')
+const reasoningWorkerUrl = beside('reasoning.js')
 
 serveParent(
   {
@@ -19,7 +21,12 @@ serveParent(
     },
   },
   ({ port, ...options }) =>
-    startHost({ ...options, projectionWorkerUrl, openApi: (services) => openApi(services, port) }),
+    startHost({
+      ...options,
+      projectionWorkerUrl,
+      reasoningWorkerUrl,
+      openApi: (services) => openApi(services, port),
+    }),
 )
 
 function linkPort(port: MessagePortMain): LinkPort {

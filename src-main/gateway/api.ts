@@ -9,6 +9,7 @@ import type { Authorise } from './requests.ts'
 import { registerEconomy } from './tirami/economy.ts'
 import { registerEnergy } from './tirami/energy.ts'
 import { registerProofs } from './tirami/proofs.ts'
+import { registerReason } from './tirami/reason.ts'
 import { registerTirami } from './tirami/routes.ts'
 import { registerSafety } from './tirami/safety.ts'
 import { registerSettlement } from './tirami/settlement.ts'
@@ -45,6 +46,7 @@ export function openApi(services: HostServices, port: number): Promise<Edge> {
       registerTirami(app, services, authorise)
       registerProofs(app, services, authorise)
       registerEnergy(app, services, authorise)
+      registerReason(app, services, authorise)
       registerSettlement(app, services, authorise)
       registerSafety(app, services, authorise)
       registerTokens(app, services, authorise)

@@ -6,6 +6,7 @@ import type { Engine, JobRequest, SpawnEngine } from '../inference/index.ts'
 import { type Clock, type Rng, systemClock, systemRng, TiramiError } from '../kernel/index.ts'
 import type { Ledger } from '../ledger/index.ts'
 import { type Metering, openModelStore } from '../models/index.ts'
+import type { ReasonRequest } from '../recursion/index.ts'
 import type { Access } from './access.ts'
 import { type Books, openBooks } from './books.ts'
 import { type Control, createControl } from './control.ts'
@@ -19,6 +20,7 @@ import { createMachine } from './machine.ts'
 import { modelInfo } from './model.ts'
 import { openModelDesk } from './model-desk.ts'
 import { idle, pauseAndResume } from './power.ts'
+import { createReasoning, serveReason } from './reasoning/index.ts'
 import type { Safety } from './safety.ts'
 import {
   type ServedModel,
@@ -29,8 +31,9 @@ import {
   serve,
   serveEmbeddings,
 } from './serving.ts'
-import { openSettings } from './settings.ts'
+import { openSettings, type UpstreamChoice } from './settings.ts'
 import { hostState } from './state.ts'
+import { overUpstream } from './upstream.ts'
 
 /** Version of the product, as package.json states it. */
 const HOST_VERSION = '0.1.0'
@@ -42,6 +45,9 @@ export interface HostServices {
   economy: EconomyService
   settlement: Settlement
   energy: Pick<EnergyMeter, 'of' | 'totals'>
+  /** Tasks of the recursive model. */
+  reasonTasks(): Promise<string[]>
+  serveReason(consumer: Consumer, request: ReasonRequest, signal: AbortSignal): ReturnType<typeof serveReason>
   ledger: Pick<
     Ledger,
     | 'balance'
@@ -85,8 +91,11 @@ export interface HostOptions {
   resourcesDirectory: string
   /** Model id or path of a GGUF file; the embedded model when absent. */
   model?: string
+  /** Another server that computes in this host's place. */
+  upstream?: UpstreamChoice
   spawnEngine: SpawnEngine
   projectionWorkerUrl: URL
+  reasoningWorkerUrl: URL
   /** Opens the inference API; the composition root closes it first when it stops. */
   openApi(services: HostServices): Promise<Edge>
   clock?: Clock
@@ -139,7 +148,7 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
   const events = new EventLog()
   const monitor = createHardwareMonitor(systemPorts(systeminformation))
   const machine = createMachine(monitor)
-  const desk = await openModelDesk({
+  const ownModels = await openModelDesk({
     store: await openModelStore({
       directory: join(options.dataDirectory, 'models'),
       cataloguePath: join(options.resourcesDirectory, 'catalogue.json'),
@@ -155,6 +164,8 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     clock,
     model: options.model ?? null,
   })
+  const upstream = options.upstream ?? (options.model === undefined ? settings.get().upstream : null)
+  const desk = upstream ? await overUpstream(ownModels, upstream, clock) : ownModels
   const { engine } = desk
   const startedAtMs = clock.nowMs()
   let stopping = false
@@ -220,6 +231,10 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     model: () => desk.current()?.served ?? null,
     assertAccepting: () => assertAccepting(stopping, settings.get().paused),
   }
+  const reasoning = createReasoning({
+    workerUrl: options.reasoningWorkerUrl,
+    directory: join(options.resourcesDirectory, 'recursion'),
+  })
   const serveFor: HostServices['serve'] = (consumer, request, signal, how) =>
     serve(ports, consumer, request, signal, how)
   const power = pauseAndResume(engine, settings, announce)
@@ -242,6 +257,8 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     safety,
     economy,
     energy,
+    reasonTasks: () => reasoning.tasks(),
+    serveReason: (consumer, request, signal) => serveReason(ports, reasoning, consumer, request, signal),
     settlement: createSettlement({ directory: join(options.dataDirectory, 'ledger'), ledger, clock }),
     ledger,
     nodeId: keys.node.publicKeyHex,
@@ -276,6 +293,7 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     await engine.stop()
     await api.close()
     await desk.close()
+    await reasoning.close()
     energy.close()
     announce.cancel()
     market.stop()

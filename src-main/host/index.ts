@@ -6,3 +6,4 @@ export { type Edge, type HostServices, type RunningHost, startHost } from './hos
 export { type Consumer, FREE_TIER_TRM } from './keys.ts'
 export { ApprovalNeeded } from './safety.ts'
 export type { Receipt, ServeEvent } from './serving.ts'
+export { UpstreamChoice } from './settings.ts'

@@ -21,6 +21,7 @@ import {
 import { inOrder } from './in-order.ts'
 import type { Machine } from './machine.ts'
 import {
+  type CurrentModel,
   EMBEDDED_MODEL_ID,
   embeddedChoice,
   type InspectedModel,
@@ -35,7 +36,7 @@ type ModelSettings = ModelsView['settings']
 export interface ModelDesk {
   engine: Engine
   /** What is served, or will be as soon as the engine runs; null where its file cannot be used. */
-  current(): InspectedModel | null
+  current(): CurrentModel | null
   view(): Promise<ModelsView>
   /**
    * Serves another model; resolves when it answers, or at once while the engine is stopped. The old one is put back

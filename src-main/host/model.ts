@@ -12,10 +12,18 @@ export interface ModelChoice {
   embedded: boolean
 }
 
-export interface InspectedModel {
+/** What is served, wherever it is computed. */
+export interface CurrentModel {
+  choice: Pick<ModelChoice, 'id' | 'embedded'>
+  gguf: Pick<GgufModel, 'name' | 'fileName' | 'sizeBytes' | 'parameters' | 'contextTokens' | 'license'>
+  served: ServedModel
+  /** Set when another server computes. */
+  upstream?: NonNullable<ModelInfo['upstream']>
+}
+
+export interface InspectedModel extends CurrentModel {
   choice: ModelChoice
   gguf: GgufModel
-  served: ServedModel
 }
 
 export function embeddedChoice(resourcesDirectory: string): ModelChoice {
@@ -36,11 +44,15 @@ export async function resolveModel(
     const { path } = await library.locate(id)
     return { id, path, embedded: false }
   }
-  const id = basename(model, '.gguf')
+  return { id: modelIdOf(model), path: model, embedded: false }
+}
+
+/** The id under which a file, or a model of another server, is served. */
+export function modelIdOf(name: string): string {
+  return basename(name, '.gguf')
     .toLowerCase()
     .replace(/[^a-z0-9\-_:.]/g, '-')
     .slice(0, 64)
-  return { id, path: model, embedded: false }
 }
 
 /** Reads the file's header in TypeScript before any native code sees it. @throws TiramiError MODEL_FILE_* */
@@ -55,7 +67,10 @@ export async function inspectModel(choice: ModelChoice): Promise<InspectedModel>
 }
 
 /** @param loaded null: as the file says */
-export function modelInfo({ choice, gguf, served }: InspectedModel, loaded: LoadedModel | null): ModelInfo {
+export function modelInfo(
+  { choice, gguf, served, upstream }: CurrentModel,
+  loaded: LoadedModel | null,
+): ModelInfo {
   return {
     id: choice.id,
     name: gguf.name ?? choice.id,
@@ -66,5 +81,6 @@ export function modelInfo({ choice, gguf, served }: InspectedModel, loaded: Load
     flopPerToken: String(prefillFlop(served.cost, 1)),
     demonstration: choice.embedded,
     license: gguf.license,
+    ...(upstream ? { upstream } : {}),
   }
 }

@@ -37,7 +37,10 @@ export interface Receipt {
 }
 
 /** How one piece of paid work goes; `booked` is sent only after the trade is on disk. */
-type Sold<Piece> = { type: 'started'; promptTokens: number } | Piece | { type: 'booked'; receipt: Receipt }
+export type Sold<Piece> =
+  | { type: 'started'; promptTokens: number }
+  | Piece
+  | { type: 'booked'; receipt: Receipt }
 
 type TextPiece = { type: 'text'; text: string; logprobs?: TokenLogprobs[] }
 type VectorsPiece = { type: 'vectors'; vectors: number[][] }
@@ -46,19 +49,21 @@ export type ServeEvent = Sold<TextPiece>
 /** `vectors` come in the order of the texts. */
 export type ServeEmbeddingsEvent = Sold<VectorsPiece>
 
-/** What the host needs to know of the engine's work to sell it. */
-interface Work<Piece> {
+/** What the host needs to know of work to sell it. */
+export interface Work<Piece, Product extends { id: string }> {
+  /** What is sold; null: nothing now. Another one in the course of the job ends it, unpaid. */
+  product(): Product | null
   run(
     tenant: { tenant: string; priority: 'owner' | 'paid' },
     signal: AbortSignal,
   ): AsyncIterable<{ type: 'prompt'; promptTokens: number } | Piece | WorkEnd>
   /** The most it can take; asked after `prompt`. */
-  maxFlop(cost: FlopCost, promptTokens: number): bigint
+  maxFlop(product: Product, promptTokens: number): bigint
   /** What it did take; asked at its end. */
-  flop(cost: FlopCost, end: WorkEnd): bigint
+  flop(product: Product, end: WorkEnd): bigint
 }
 
-type WorkEnd = Extract<GenerateEvent, { type: 'end' }>
+export type WorkEnd = Extract<GenerateEvent, { type: 'end' }>
 
 export interface ServingPorts {
   engine: Engine
@@ -90,7 +95,7 @@ export function serve(
   signal: AbortSignal,
   options: ServeOptions = {},
 ): AsyncGenerator<ServeEvent, void, void> {
-  return sell(ports, consumer, generation(ports.engine, request), signal, options)
+  return sell(ports, consumer, generation(ports, request), signal, options)
 }
 
 /** Vectors of `texts`, paid as one job. @throws TiramiError as `sell` */
@@ -101,11 +106,12 @@ export function serveEmbeddings(
   signal: AbortSignal,
   options: ServeOptions = {},
 ): AsyncGenerator<ServeEmbeddingsEvent, void, void> {
-  return sell(ports, consumer, embedding(ports.engine, texts), signal, options)
+  return sell(ports, consumer, embedding(ports, texts), signal, options)
 }
 
-function generation(engine: Engine, request: JobRequest): Work<TextPiece> {
+function generation({ engine, model }: ServingPorts, request: JobRequest): Work<TextPiece, ServedModel> {
   return {
+    product: model,
     async *run(tenant, signal) {
       for await (const event of engine.generate({ ...request, ...tenant }, signal)) {
         if (event.type !== 'text') yield event
@@ -115,18 +121,20 @@ function generation(engine: Engine, request: JobRequest): Work<TextPiece> {
         }
       }
     },
-    maxFlop: (cost, promptTokens) => maxJobFlop(cost, promptTokens, request.maxTokens),
+    maxFlop: ({ cost }, promptTokens) => maxJobFlop(cost, promptTokens, request.maxTokens),
     // What was kept was computed, and paid for, with an earlier answer.
-    flop: (cost, { promptTokens, cachedTokens, completionTokens }) =>
+    flop: ({ cost }, { promptTokens, cachedTokens, completionTokens }) =>
       jobFlop(cost, promptTokens, completionTokens) - prefillFlop(cost, cachedTokens),
   }
 }
 
 /** Every text is a prompt of its own, without an answer. */
-function embedding(engine: Engine, texts: string[]): Work<VectorsPiece> {
+function embedding({ engine, model }: ServingPorts, texts: string[]): Work<VectorsPiece, ServedModel> {
   let textTokens: number[] = []
-  const flop = (cost: FlopCost) => textTokens.reduce((sum, tokens) => sum + prefillFlop(cost, tokens), 0n)
+  const flop = ({ cost }: ServedModel) =>
+    textTokens.reduce((sum, tokens) => sum + prefillFlop(cost, tokens), 0n)
   return {
+    product: model,
     async *run(tenant, signal) {
       let promptTokens = 0
       for await (const event of engine.embed({ ...tenant, texts }, signal)) {
@@ -144,10 +152,13 @@ function embedding(engine: Engine, texts: string[]): Work<VectorsPiece> {
  * Any other end (error, abort, the reader going away) voids the reservation and charges nothing.
  * @throws TiramiError of the engine, the ledger, or the reason why the host takes no jobs
  */
-async function* sell<Piece extends { type: 'text' | 'vectors' }>(
+export async function* sell<
+  Piece extends { type: 'text' | 'vectors' | 'thought' },
+  Product extends { id: string },
+>(
   ports: ServingPorts,
   consumer: Consumer,
-  work: Work<Piece>,
+  work: Work<Piece, Product>,
   signal: AbortSignal,
   options: ServeOptions,
 ): AsyncGenerator<Sold<Piece>, void, void> {
@@ -156,8 +167,8 @@ async function* sell<Piece extends { type: 'text' | 'vectors' }>(
   safety.assertNotKilled()
   economy.assertMayProvide(consumer)
   const killed = safety.killSignal()
-  const model = ports.model()
-  if (!model) throw noModel()
+  const product = work.product()
+  if (!product) throw noModel()
   const startedAtMs = performance.now()
   let timeToFirstTokenMs = 0
   const caller = consumer.publicKeyHex
@@ -172,8 +183,8 @@ async function* sell<Piece extends { type: 'text' | 'vectors' }>(
     for await (const event of work.run(tenant, AbortSignal.any([signal, killed]))) {
       if (isPrompt(event)) {
         // It waited while the owner chose another model, which the caller did not ask for.
-        if (ports.model() !== model) throw modelChanged()
-        const maxFlop = work.maxFlop(model.cost, event.promptTokens)
+        if (work.product() !== product) throw modelChanged()
+        const maxFlop = work.maxFlop(product, event.promptTokens)
         costTrm = economy.jobPrice()
         const amountTrm = costTrm(maxFlop)
         holdId = safety.hold(caller, amountTrm, options.approvalId)
@@ -197,9 +208,9 @@ async function* sell<Piece extends { type: 'text' | 'vectors' }>(
         safety.assertNotKilled()
         const latencyMs = performance.now() - startedAtMs
         const { promptTokens, cachedTokens, completionTokens, finishReason } = event
-        const flop = work.flop(model.cost, event)
+        const flop = work.flop(product, event)
         const amountTrm = costTrm(flop)
-        const unsigned = tradeOf(ports, consumer, model.id, amountTrm, promptTokens + completionTokens)
+        const unsigned = tradeOf(ports, consumer, product.id, amountTrm, promptTokens + completionTokens)
         // One write carries both: the budget is spent with the trade, or neither is.
         safety.spent(holdId, amountTrm)
         holdId = null
@@ -213,7 +224,7 @@ async function* sell<Piece extends { type: 'text' | 'vectors' }>(
           ownKey: consumer.ownKey,
         })
         reservationId = null
-        endMetering({ work: promptTokens - cachedTokens + completionTokens, tradeId: trade.tradeId })
+        endMetering({ work: Number(flop), tradeId: trade.tradeId })
         yield {
           type: 'booked',
           receipt: {
@@ -236,7 +247,7 @@ async function* sell<Piece extends { type: 'text' | 'vectors' }>(
     throw error
   } finally {
     // Unpaid work drew power too.
-    endMetering({ work: 1, tradeId: null })
+    endMetering({ work: 0, tradeId: null })
     if (reservationId !== null) ledger.void(reservationId, voidReason)
     if (holdId !== null) safety.release(holdId, voidReason)
   }
@@ -250,8 +261,18 @@ const larger = (a: bigint, b: bigint) => (a > b ? a : b)
 
 /** Failures that the caller could do nothing about: five in a row stop him for a while (spec section 4). */
 function isHostFault(error: unknown): boolean {
-  return !(error instanceof TiramiError) || ['ENGINE_CRASHED', 'GENERATION_FAILED'].includes(error.code)
+  return !(error instanceof TiramiError) || HOST_FAULTS.has(error.code)
 }
+
+const HOST_FAULTS: ReadonlySet<string> = new Set([
+  'ENGINE_CRASHED',
+  'GENERATION_FAILED',
+  'REASONING_CRASHED',
+  'UPSTREAM_UNREACHABLE',
+  'UPSTREAM_UNAUTHORISED',
+  'UPSTREAM_MODEL_MISSING',
+  'UPSTREAM_INVALID',
+])
 
 /** Both keys are held here, so the ledger signs for both. */
 function tradeOf(

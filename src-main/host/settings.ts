@@ -3,10 +3,37 @@ import { z } from 'zod'
 import { ModelsView } from '../../src-preload/contract/index.ts'
 import { readSecretFile, writeFileAtomically } from './files.ts'
 
+const Count = z.number().int().positive()
+
+/** Another server that computes in this host's place, as its owner describes it. */
+export const UpstreamChoice = z.object({
+  /** Where an OpenAI-compatible API begins, such as `http://10.0.0.5:8000/v1`. */
+  baseUrl: z.string().max(2_048),
+  /** As that server lists it. */
+  model: z.string().min(1).max(256),
+  apiKeyFile: z.string().nullable().default(null),
+  /** Weights that one token is multiplied with: of a mixture of experts the active ones. */
+  parameters: Count.nullable().default(null),
+  /** What attention costs; without it only the weights are metered. */
+  attention: z
+    .object({ layers: Count.max(10_000), headCount: Count, keyLength: Count, valueLength: Count })
+    .nullable()
+    .default(null),
+  /** A GGUF file of the same model, of which only the header is read: it then says what is metered. */
+  ggufPath: z.string().nullable().default(null),
+  /** Jobs that the server is given at once. */
+  slots: Count.max(256).default(8),
+  /** Tokens of prompt and answer, where the server does not say. */
+  contextTokens: Count.default(4096),
+})
+export type UpstreamChoice = z.infer<typeof UpstreamChoice>
+
 const SettingsFile = z.object({
   paused: z.boolean().default(false),
   /** Id of the model to serve; null: the one that ships with the app. */
   model: z.string().nullable().default(null),
+  /** Another server that computes in this host's place; null: none. */
+  upstream: UpstreamChoice.nullable().default(null),
   idleUnloadMinutes: ModelsView.shape.settings.shape.idleUnloadMinutes.default(null),
   declaredPowerW: ModelsView.shape.settings.shape.declaredPowerW.default(null),
   downloadBytesPerSecond: ModelsView.shape.settings.shape.downloadBytesPerSecond.default(null),

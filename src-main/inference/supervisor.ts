@@ -11,6 +11,7 @@ import {
 import { FairQueue } from './fair-queue.ts'
 import { JobChannel, type JobWork } from './job-channel.ts'
 import { EngineReportSchema } from './protocol.ts'
+import { systemTimers, type Timers } from './timers.ts'
 import type {
   EmbedEvent,
   EmbedRequest,
@@ -25,12 +26,6 @@ import type {
   LoadPlan,
   SpawnEngine,
 } from './types.ts'
-
-/** One-shot timers, injected so that tests need not wait. */
-interface Timers {
-  /** @param delayMs milliseconds. @returns a function that cancels it. */
-  after(delayMs: number, action: () => void): () => void
-}
 
 interface Backoff {
   /** Wait before the first restart; doubles with every failure in a row. */
@@ -91,13 +86,6 @@ const DEFAULT_MAX_QUEUED_JOBS_PER_TENANT = 32
 /** Weight of the latest job in the running mean of how long one takes. */
 const LATEST_JOB_WEIGHT = 0.2
 const MAX_RETRY_AFTER_SECONDS = 120
-
-const systemTimers: Timers = {
-  after: (delayMs, action) => {
-    const handle = setTimeout(action, delayMs)
-    return () => clearTimeout(handle)
-  },
-}
 
 /**
  * Keeps one engine process alive and gives it work. Jobs beyond the slots wait; tenants take turns.

@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import type { JsonSchema, OutputFormat, ToolCallFormat, ToolDefinition } from './types.ts'
 
 /** What an answer consists of once its tool calls are told apart from its text. */
@@ -51,6 +52,19 @@ export function forcedToolFormat(tools: readonly ToolDefinition[]): OutputFormat
   )
   return { type: 'json-schema', schema: { $defs, anyOf: calls } }
 }
+
+/** The functions that `forcedToolFormat` was given; null for a format that is none of its making. */
+export function forcedToolNames(format: OutputFormat): string[] | null {
+  const parsed = ForcedFormat.safeParse(format)
+  return parsed.success ? parsed.data.schema.anyOf.map(({ properties }) => properties.name.const) : null
+}
+
+const ForcedFormat = z.object({
+  type: z.literal('json-schema'),
+  schema: z.object({
+    anyOf: z.array(z.object({ properties: z.object({ name: z.object({ const: z.string() }) }) })).min(1),
+  }),
+})
 
 /** `schema` with its local references as they must be once it lies at `place`. */
 function moved(schema: JsonSchema, place: string): unknown {

@@ -129,11 +129,13 @@ export type ToolCallFormat = 'hermes' | 'llama3-json' | 'mistral'
 /** What the engine reports about the model once it is loaded. */
 export interface LoadedModel {
   contextTokens: number
-  backend: 'cpu' | 'metal' | 'cuda' | 'vulkan'
+  /** Null, as `threads`: another server computes, and does not say. */
+  backend: 'cpu' | 'metal' | 'cuda' | 'vulkan' | null
   deviceName: string | null
-  threads: number
+  threads: number | null
   slots: number
   loadMs: number
+  /** 0: another server computes. */
   vocabularySize: number
   /** Null: the model's template takes no tools. */
   toolCallFormat: ToolCallFormat | null

@@ -4,7 +4,7 @@
 const TERMS = 24
 
 /** e^x for |x| <= 64 (Taylor series after halving, then repeated squaring). */
-function exactExp(x: number): number {
+export function exactExp(x: number): number {
   let halvings = 0
   let reduced = x
   while (Math.abs(reduced) > 0.5) {

@@ -23,6 +23,24 @@ export interface KernelExports {
   sumOfSquares(x: number, count: number): number
   adamW: Kernel
   movingAverage: Kernel
+  sumOfTwo: Kernel
+  sumOfThree: Kernel
+  residualNormForward: Kernel
+  residualNormBackward: Kernel
+  tokenNormForward: Kernel
+  tokenNormBackward: Kernel
+  sigmoid: Kernel
+  gatedForward: Kernel
+  gatedBackward: Kernel
+  groupSum: Kernel
+  groupSpread: Kernel
+  depthwiseConvolution: Kernel
+  depthwiseWeightGradient: Kernel
+  gatherScaledRows: Kernel
+  scatterAddScaledRows: Kernel
+  argMaxRows: Kernel
+  stableMaxCrossEntropy: Kernel
+  softMaxClassCrossEntropy: Kernel
 }
 
 const PAGE_BYTES = 65_536

@@ -14,6 +14,31 @@ export interface HeadShape {
   readonly headLength: number
 }
 
+/** Consecutive rows of a matrix that belong to one sample: a grid of height·width tokens, row by row. */
+export interface Grid {
+  readonly samples: number
+  readonly height: number
+  readonly width: number
+}
+
+/** A partition of a sample's tokens: token t is in group index[t] (i32 in memory). */
+export interface Partition {
+  readonly index: number
+  readonly tokens: number
+  readonly groups: number
+}
+
+/** Class targets of logits [rows, columns ≥ classes]; the columns beyond `classes` are padding. */
+export interface ClassTargets {
+  readonly classes: number
+  /** Byte offset of i32 [rows]. */
+  readonly targets: number
+  /** [rows,1], the rows' weights in the loss. */
+  readonly weights: Tensor
+  /** [rows,1], receives the probability of each target. */
+  readonly probabilities: Tensor
+}
+
 export interface AdamWStep {
   readonly learningRate: number
   readonly beta1: number
@@ -29,6 +54,12 @@ export interface AdamWStep {
 
 function requireShape(condition: boolean, what: string): void {
   if (!condition) throw new RangeError(`tensor shapes do not fit: ${what}`)
+}
+
+/** The rows of sample number `s`. */
+function sampleOf(tensor: Tensor, s: number, samples: number): Tensor {
+  const rows = tensor.rows / samples
+  return { offset: tensor.offset + s * rows * stride(tensor), rows, columns: tensor.columns }
 }
 
 const count = (tensor: Tensor): number => tensor.rows * tensor.columns
@@ -106,16 +137,17 @@ export class TensorOps {
     this.#kernels.rotate(x.offset, table.offset, offsets, sequences, shape.heads, shape.headLength, sign)
   }
 
-  /** Causal attention of packed [t, heads·headLength] matrices; keeps the weights in `probabilities`. */
+  /** Attention of packed [t, heads·headLength] matrices; keeps the weights in `probabilities`. */
   attentionForward(
     input: { q: Tensor; k: Tensor; v: Tensor },
     out: Tensor,
     probabilities: number,
     packing: Packing,
     shape: HeadShape,
+    causal = true,
   ): void {
     const operands = [input.q.offset, input.k.offset, input.v.offset, out.offset, probabilities]
-    const extent = [packing.offsets, packing.sequences, shape.heads, shape.headLength]
+    const extent = [packing.offsets, packing.sequences, shape.heads, shape.headLength, Number(causal)]
     this.#kernels.attentionForward(...operands, ...extent)
   }
 
@@ -128,10 +160,11 @@ export class TensorOps {
     scratch: number,
     packing: Packing,
     shape: HeadShape,
+    causal = true,
   ): void {
     const operands = [input.q.offset, input.k.offset, input.v.offset, probabilities, dOut.offset]
     const results = [d.q.offset, d.k.offset, d.v.offset, scratch]
-    const extent = [packing.offsets, packing.sequences, shape.heads, shape.headLength]
+    const extent = [packing.offsets, packing.sequences, shape.heads, shape.headLength, Number(causal)]
     this.#kernels.attentionBackward(...operands, ...results, ...extent)
   }
 
@@ -207,5 +240,149 @@ export class TensorOps {
   /** average += (x - average) · weight. */
   movingAverage(average: Tensor, x: Tensor, weight: number): void {
     this.#kernels.movingAverage(average.offset, x.offset, count(x), weight)
+  }
+
+  /** y = a + b. */
+  sumOfTwo(a: Tensor, b: Tensor, y: Tensor): void {
+    this.#kernels.sumOfTwo(a.offset, b.offset, y.offset, count(y))
+  }
+
+  /** y = a + b + c. */
+  sumOfThree(a: Tensor, b: Tensor, c: Tensor, y: Tensor): void {
+    this.#kernels.sumOfThree(a.offset, b.offset, c.offset, y.offset, count(y))
+  }
+
+  /** y = s / rms(s) per row of s = x + branch, without gain; keeps 1/rms in `inverseRms` [t,1]. */
+  residualNormForward(x: Tensor, branch: Tensor, y: Tensor, inverseRms: Tensor, epsilon: number): void {
+    const { offset, rows, columns } = y
+    const inputs = [x.offset, branch.offset]
+    this.#kernels.residualNormForward(...inputs, offset, inverseRms.offset, rows, columns, epsilon)
+  }
+
+  /** dx = the gradient of both summands, from the result `y`; may overwrite `dy`. */
+  residualNormBackward(y: Tensor, inverseRms: Tensor, dy: Tensor, dx: Tensor): void {
+    const { offset, rows, columns } = y
+    this.#kernels.residualNormBackward(offset, inverseRms.offset, dy.offset, dx.offset, rows, columns)
+  }
+
+  /** As {@link residualNormForward}, over each sample's tokens; `inverseRms` is [samples, columns]. */
+  tokenNormForward(
+    x: Tensor,
+    branch: Tensor,
+    y: Tensor,
+    inverseRms: Tensor,
+    samples: number,
+    epsilon: number,
+  ): void {
+    const inputs = [x.offset, branch.offset, y.offset, inverseRms.offset]
+    this.#kernels.tokenNormForward(...inputs, samples, y.rows / samples, y.columns, epsilon)
+  }
+
+  /** As {@link residualNormBackward}, for {@link tokenNormForward}. */
+  tokenNormBackward(y: Tensor, inverseRms: Tensor, dy: Tensor, dx: Tensor, samples: number): void {
+    const inputs = [y.offset, inverseRms.offset, dy.offset, dx.offset]
+    this.#kernels.tokenNormBackward(...inputs, samples, y.rows / samples, y.columns)
+  }
+
+  /** y[s] = w · x[s] for samples x[s] [tokens, columns] and w [out, tokens]: a linear layer across tokens. */
+  tokenLinearForward(x: Tensor, w: Tensor, y: Tensor, samples: number): void {
+    requireShape(x.rows === samples * w.columns && y.rows === samples * w.rows, 'token linear')
+    for (let s = 0; s < samples; s++) {
+      this.#gemm(w, false, sampleOf(x, s, samples), false, sampleOf(y, s, samples), false)
+    }
+  }
+
+  /** dx (+)= wᵀ · dy and dw += dy · xᵀ, sample by sample. */
+  tokenLinearBackward(
+    x: Tensor,
+    w: Tensor,
+    dy: Tensor,
+    dx: Tensor,
+    dw: Tensor,
+    samples: number,
+    addToInput: boolean,
+  ): void {
+    requireShape(x.rows === samples * w.columns && dy.rows === samples * w.rows, 'token linear gradient')
+    for (let s = 0; s < samples; s++) {
+      const upstream = sampleOf(dy, s, samples)
+      this.#gemm(w, true, upstream, false, sampleOf(dx, s, samples), addToInput)
+      this.#gemm(upstream, false, sampleOf(x, s, samples), true, dw, true)
+    }
+  }
+
+  /** y = silu(gate) · up for rows x = [gate | up] [t, 2·columns]. */
+  gatedForward(x: Tensor, y: Tensor): void {
+    requireShape(x.columns === 2 * y.columns && x.rows === y.rows, 'gate')
+    this.#kernels.gatedForward(x.offset, y.offset, y.rows, y.columns)
+  }
+
+  /** Overwrites `x` of {@link gatedForward} with its gradient. */
+  gatedBackward(x: Tensor, dy: Tensor): void {
+    requireShape(x.columns === 2 * dy.columns && x.rows === dy.rows, 'gate gradient')
+    this.#kernels.gatedBackward(x.offset, dy.offset, dy.rows, dy.columns)
+  }
+
+  sigmoid(x: Tensor, y: Tensor): void {
+    this.#kernels.sigmoid(x.offset, y.offset, count(y))
+  }
+
+  /** y[s,g] = scale · Σ of the tokens of x[s] in group g; y is [samples·groups, columns]. */
+  groupSum(x: Tensor, y: Tensor, partition: Partition, scale: number): void {
+    const { index, tokens, groups } = partition
+    const samples = x.rows / tokens
+    requireShape(y.rows === samples * groups && x.columns === y.columns, 'group sum')
+    this.#kernels.groupSum(x.offset, index, y.offset, samples, tokens, groups, y.columns, scale)
+  }
+
+  /** y[s,t] += scale · x[s, group of t]: the transpose of {@link groupSum}, hence its gradient. */
+  groupSpread(x: Tensor, y: Tensor, partition: Partition, scale: number): void {
+    const { index, tokens, groups } = partition
+    const samples = y.rows / tokens
+    requireShape(x.rows === samples * groups && x.columns === y.columns, 'group spread')
+    this.#kernels.groupSpread(x.offset, index, y.offset, samples, tokens, groups, y.columns, scale)
+  }
+
+  /** y = 3×3 convolution of each channel with its own taps w [9, columns], zero beyond the edge. */
+  depthwiseForward(x: Tensor, w: Tensor, y: Tensor, { samples, height, width }: Grid): void {
+    requireShape(x.rows === samples * height * width && w.rows === 9, 'depthwise convolution')
+    const operands = [x.offset, w.offset, y.offset]
+    this.#kernels.depthwiseConvolution(...operands, samples, height, width, x.columns, 0, 0)
+  }
+
+  /** dx += the gradient of the input, dw += that of the taps. */
+  depthwiseBackward(x: Tensor, w: Tensor, dy: Tensor, dx: Tensor, dw: Tensor, grid: Grid): void {
+    const { samples, height, width } = grid
+    const extent = [samples, height, width, x.columns]
+    this.#kernels.depthwiseConvolution(dy.offset, w.offset, dx.offset, ...extent, 1, 1)
+    this.#kernels.depthwiseWeightGradient(x.offset, dy.offset, dw.offset, ...extent)
+  }
+
+  /** y[row] = scales[row] · table[indices[row]]; `indices` points at i32, `scales` at f32 values. */
+  gatherScaledRows(table: Tensor, indices: number, scales: number, y: Tensor): void {
+    requireShape(table.columns === y.columns, 'gather')
+    this.#kernels.gatherScaledRows(table.offset, indices, scales, y.offset, y.rows, y.columns)
+  }
+
+  /** table[indices[row]] += scales[row] · x[row]: the gradient of {@link gatherScaledRows}. */
+  scatterAddScaledRows(table: Tensor, indices: number, scales: number, x: Tensor): void {
+    requireShape(table.columns === x.columns, 'scatter')
+    this.#kernels.scatterAddScaledRows(table.offset, indices, scales, x.offset, x.rows, x.columns)
+  }
+
+  /** Per row the index (i32 at `result`) of the largest of the first `classes` elements. */
+  argMaxRows(x: Tensor, result: number, classes: number): void {
+    this.#kernels.argMaxRows(x.offset, result, x.rows, x.columns, classes)
+  }
+
+  /** Stable-max cross-entropy (Prieto et al. 2025); the logits become their gradient. */
+  stableMaxCrossEntropy(logits: Tensor, { classes, targets, weights, probabilities }: ClassTargets): void {
+    const pointers = [logits.offset, targets, weights.offset, probabilities.offset]
+    this.#kernels.stableMaxCrossEntropy(...pointers, logits.rows, logits.columns, classes)
+  }
+
+  /** Softmax cross-entropy over the first `classes` columns; the logits become their gradient. */
+  classCrossEntropy(logits: Tensor, { classes, targets, weights, probabilities }: ClassTargets): void {
+    const pointers = [logits.offset, targets, weights.offset, probabilities.offset]
+    this.#kernels.softMaxClassCrossEntropy(...pointers, logits.rows, logits.columns, classes)
   }
 }

@@ -101,6 +101,7 @@ const referenceSwiglu = (gate: readonly number[], up: readonly number[]): number
   gate.map((g, i) => (g / (1 + Math.exp(-g))) * at(up, i))
 
 interface AttentionCase {
+  readonly causal?: boolean
   readonly offsets: readonly number[]
   readonly heads: number
   readonly headLength: number
@@ -126,7 +127,7 @@ function referenceAttention(
   q: readonly number[],
   k: readonly number[],
   v: readonly number[],
-  { offsets, heads, headLength }: AttentionCase,
+  { offsets, heads, headLength, causal = true }: AttentionCase,
 ): number[] {
   const width = heads * headLength
   const out = new Array<number>(q.length).fill(0)
@@ -139,7 +140,7 @@ function referenceAttention(
     for (let row = at(offsets, s); row < at(offsets, s + 1); row++) {
       for (let head = 0; head < width; head += headLength) {
         const keys = Array.from(
-          { length: row - at(offsets, s) + 1 },
+          { length: (causal ? row + 1 : at(offsets, s + 1)) - at(offsets, s) },
           (_, i) => (at(offsets, s) + i) * width + head,
         )
         const scores = keys.map((key) => Math.exp(dot(row * width + head, key)))
@@ -272,33 +273,34 @@ describe('attention', () => {
     expectClose(bench.read(tx), x, 1e-5)
   })
 
-  it('agrees with its reference, forward and backward', () => {
+  it.each([true, false])('agrees with its reference, forward and backward, causal: %s', (causal) => {
+    const wanted = { ...shape, causal }
     const [q, k, v] = [numbers(rows * width), numbers(rows * width), numbers(rows * width)]
     const upstream = numbers(rows * width)
     const bench = new Bench()
     const matrix = (values?: readonly number[]): Tensor => bench.tensor(rows, width, values)
     const input = { q: matrix(q), k: matrix(k), v: matrix(v) }
     const [out, d] = [matrix(), { q: matrix(), k: matrix(), v: matrix() }]
-    const [probabilities, scratch] = [bench.tensor(64, 16).offset, bench.tensor(16, 16).offset]
+    const [probabilities, scratch] = [bench.tensor(128, 16).offset, bench.tensor(16, 16).offset]
     const packing = bound(bench)
-    bench.ops.attentionForward(input, out, probabilities, packing, shape)
-    expectClose(bench.read(out), referenceAttention(q, k, v, shape), 1e-5)
-    bench.ops.attentionBackward(input, probabilities, matrix(upstream), d, scratch, packing, shape)
+    bench.ops.attentionForward(input, out, probabilities, packing, shape, causal)
+    expectClose(bench.read(out), referenceAttention(q, k, v, wanted), 1e-5)
+    bench.ops.attentionBackward(input, probabilities, matrix(upstream), d, scratch, packing, shape, causal)
     const gradient = (f: (x: readonly number[]) => number[], x: readonly number[]): number[] =>
       numericGradient(f, x, upstream)
     expectClose(
       bench.read(d.q),
-      gradient((x) => referenceAttention(x, k, v, shape), q),
+      gradient((x) => referenceAttention(x, k, v, wanted), q),
       1e-4,
     )
     expectClose(
       bench.read(d.k),
-      gradient((x) => referenceAttention(q, x, v, shape), k),
+      gradient((x) => referenceAttention(q, x, v, wanted), k),
       1e-4,
     )
     expectClose(
       bench.read(d.v),
-      gradient((x) => referenceAttention(q, k, x, shape), v),
+      gradient((x) => referenceAttention(q, k, x, wanted), v),
       1e-4,
     )
   })
@@ -359,6 +361,279 @@ describe('dropout', () => {
     expect(bench.read(dx)).toEqual(values)
     expect(new Set(values)).toEqual(new Set([0, Math.fround(4 / 3)]))
     expect(values.filter((value) => value === 0).length / values.length).toBeCloseTo(0.25, 2)
+  })
+})
+
+describe('gain-free norms of a residual', () => {
+  const [rows, columns, epsilon] = [6, 8, 1e-5]
+  const ones = new Array<number>(columns).fill(1)
+  const [x, branch, upstream] = [numbers(rows * columns), numbers(rows * columns), numbers(rows * columns)]
+  const sum = x.map((value, i) => value + at(branch, i))
+
+  it('norms each row, forward and backward', () => {
+    const bench = new Bench()
+    const matrix = (values?: readonly number[]): Tensor => bench.tensor(rows, columns, values)
+    const [y, inverse, dx] = [matrix(), bench.tensor(rows, 1), matrix()]
+    bench.ops.residualNormForward(matrix(x), matrix(branch), y, inverse, epsilon)
+    expectClose(bench.read(y), referenceRmsNorm(sum, ones, epsilon), 1e-5)
+    bench.ops.residualNormBackward(y, inverse, matrix(upstream), dx)
+    const expected = numericGradient((v) => referenceRmsNorm(v, ones, epsilon), sum, upstream)
+    expectClose(bench.read(dx), expected, 1e-4)
+  })
+
+  it('has the published value', () => {
+    const bench = new Bench()
+    const [y, inverse] = [bench.tensor(1, 4), bench.tensor(1, 1)]
+    // The mean of squares of (3, 4, 3, 4) is that of (3, 4).
+    bench.ops.residualNormForward(bench.tensor(1, 4, [3, 4, 3, 4]), bench.tensor(1, 4), y, inverse, 1e-5)
+    expectClose(bench.read(y), [0.8485, 1.1314, 0.8485, 1.1314], 5e-5)
+  })
+
+  it('norms over the tokens of each sample, forward and backward', () => {
+    const [samples, tokens] = [2, 3]
+    const reference = (values: readonly number[]): number[] =>
+      values.map((value, i) => {
+        const sample = Math.floor(i / (tokens * columns))
+        let squares = 0
+        for (let t = 0; t < tokens; t++)
+          squares += at(values, (sample * tokens + t) * columns + (i % columns)) ** 2
+        return value / Math.sqrt(squares / tokens + epsilon)
+      })
+    const bench = new Bench()
+    const matrix = (values?: readonly number[]): Tensor => bench.tensor(rows, columns, values)
+    const [y, inverse, dx] = [matrix(), bench.tensor(samples, columns), matrix()]
+    bench.ops.tokenNormForward(matrix(x), matrix(branch), y, inverse, samples, epsilon)
+    expectClose(bench.read(y), reference(sum), 1e-5)
+    bench.ops.tokenNormBackward(y, inverse, matrix(upstream), dx, samples)
+    expectClose(bench.read(dx), numericGradient(reference, sum, upstream), 1e-4)
+  })
+})
+
+describe('packed gate', () => {
+  it('agrees with SwiGLU of its halves, forward and backward', () => {
+    const [rows, columns] = [3, 8]
+    const [x, upstream] = [numbers(rows * 2 * columns, 4), numbers(rows * columns)]
+    const half = (values: readonly number[], which: 0 | 1): number[] =>
+      values.filter((_, i) => Math.floor(i / columns) % 2 === which)
+    const reference = (values: readonly number[]): number[] =>
+      referenceSwiglu(half(values, 0), half(values, 1))
+    const bench = new Bench()
+    const [tx, y] = [bench.tensor(rows, 2 * columns, x), bench.tensor(rows, columns)]
+    bench.ops.gatedForward(tx, y)
+    expectClose(bench.read(y), reference(x), 2e-6)
+    bench.ops.gatedBackward(tx, bench.tensor(rows, columns, upstream))
+    expectClose(bench.read(tx), numericGradient(reference, x, upstream), 1e-4)
+  })
+
+  it('has a sigmoid that is right to 3e-7 everywhere, and exact at 0', () => {
+    const bench = new Bench()
+    const x = Array.from({ length: 4000 }, (_, i) => Math.fround((i - 2000) / 20))
+    const y = bench.tensor(1, x.length)
+    bench.ops.sigmoid(bench.tensor(1, x.length, x), y)
+    for (const [i, value] of bench.read(y).entries()) {
+      expect(Math.abs(value - 1 / (1 + Math.exp(-at(x, i))))).toBeLessThan(3e-7)
+    }
+    expect(bench.read(y)[2000]).toBe(0.5)
+  })
+})
+
+describe('linear layer across tokens', () => {
+  it('agrees with its reference, forward and backward', () => {
+    const [samples, tokens, outer, columns] = [2, 5, 6, 4]
+    const [x, w] = [numbers(samples * tokens * columns), numbers(outer * tokens)]
+    const upstream = numbers(samples * outer * columns)
+    const reference = (x: readonly number[], w: readonly number[]): number[] =>
+      Array.from({ length: samples * outer * columns }, (_, i) => {
+        const [sample, row, column] = [
+          Math.floor(i / (outer * columns)),
+          Math.floor(i / columns) % outer,
+          i % columns,
+        ]
+        let sum = 0
+        for (let t = 0; t < tokens; t++)
+          sum += at(w, row * tokens + t) * at(x, (sample * tokens + t) * columns + column)
+        return sum
+      })
+    const bench = new Bench()
+    const [tx, tw] = [bench.tensor(samples * tokens, columns, x), bench.tensor(outer, tokens, w)]
+    const [y, dx, dw] = [
+      bench.tensor(samples * outer, columns),
+      bench.tensor(samples * tokens, columns),
+      bench.tensor(outer, tokens),
+    ]
+    bench.ops.tokenLinearForward(tx, tw, y, samples)
+    expectClose(bench.read(y), reference(x, w), 1e-5)
+    const dy = bench.tensor(samples * outer, columns, upstream)
+    bench.ops.tokenLinearBackward(tx, tw, dy, dx, dw, samples, false)
+    expectClose(
+      bench.read(dx),
+      numericGradient((v) => reference(v, w), x, upstream),
+      1e-4,
+    )
+    expectClose(
+      bench.read(dw),
+      numericGradient((v) => reference(x, v), w, upstream),
+      1e-4,
+    )
+  })
+})
+
+describe('groups', () => {
+  it('sums each group, and spreads as its transpose does', () => {
+    const [samples, columns, index] = [2, 4, [0, 2, 1, 0, 2]]
+    const [tokens, groups, scale] = [index.length, 3, 0.5]
+    const x = numbers(samples * tokens * columns)
+    const reference = (values: readonly number[]): number[] => {
+      const y = new Array<number>(samples * groups * columns).fill(0)
+      for (const [i, value] of values.entries()) {
+        const [sample, token] = [Math.floor(i / (tokens * columns)), Math.floor(i / columns) % tokens]
+        const target = (sample * groups + at(index, token)) * columns + (i % columns)
+        y[target] = at(y, target) + scale * value
+      }
+      return y
+    }
+    const bench = new Bench()
+    const partition = { index: bench.integers(index), tokens, groups }
+    const y = bench.tensor(samples * groups, columns, numbers(samples * groups * columns))
+    bench.ops.groupSum(bench.tensor(samples * tokens, columns, x), y, partition, scale)
+    expectClose(bench.read(y), reference(x), 1e-6)
+    const [upstream, before] = [numbers(samples * groups * columns), numbers(samples * tokens * columns)]
+    const dx = bench.tensor(samples * tokens, columns, before)
+    bench.ops.groupSpread(bench.tensor(samples * groups, columns, upstream), dx, partition, scale)
+    const gradient = numericGradient(reference, x, upstream)
+    expectClose(
+      bench.read(dx),
+      gradient.map((value, i) => value + at(before, i)),
+      1e-5,
+    )
+  })
+})
+
+describe('depthwise convolution', () => {
+  it('agrees with its reference, forward and backward, also where the grid is one row', () => {
+    for (const [height, width] of [
+      [3, 4],
+      [1, 5],
+      [2, 1],
+    ] as const) {
+      const [samples, columns] = [2, 4]
+      const [x, w] = [numbers(samples * height * width * columns), numbers(9 * columns)]
+      const upstream = numbers(x.length)
+      const reference = (x: readonly number[], w: readonly number[]): number[] =>
+        x.map((_, i) => {
+          const [c, cell] = [i % columns, Math.floor(i / columns) % (height * width)]
+          const sample = Math.floor(i / (columns * height * width))
+          const [row, column] = [Math.floor(cell / width), cell % width]
+          let sum = 0
+          for (let tap = 0; tap < 9; tap++) {
+            const [r, k] = [row + Math.floor(tap / 3) - 1, column + (tap % 3) - 1]
+            if (r < 0 || r >= height || k < 0 || k >= width) continue
+            sum += at(w, tap * columns + c) * at(x, ((sample * height + r) * width + k) * columns + c)
+          }
+          return sum
+        })
+      const bench = new Bench()
+      const matrix = (values?: readonly number[]): Tensor => bench.tensor(x.length / columns, columns, values)
+      const [tx, tw, y, dx, dw] = [
+        matrix(x),
+        bench.tensor(9, columns, w),
+        matrix(),
+        matrix(),
+        bench.tensor(9, columns),
+      ]
+      const grid = { samples, height, width }
+      bench.ops.depthwiseForward(tx, tw, y, grid)
+      expectClose(bench.read(y), reference(x, w), 1e-5)
+      bench.ops.depthwiseBackward(tx, tw, matrix(upstream), dx, dw, grid)
+      expectClose(
+        bench.read(dx),
+        numericGradient((v) => reference(v, w), x, upstream),
+        1e-4,
+      )
+      expectClose(
+        bench.read(dw),
+        numericGradient((v) => reference(x, v), w, upstream),
+        1e-4,
+      )
+    }
+  })
+})
+
+describe('scaled embedding', () => {
+  it('gathers scaled rows, and adds scaled gradients up', () => {
+    const bench = new Bench()
+    const [indices, scales] = [bench.integers([1, 0, 1]), bench.tensor(3, 1, [2, 3, -1]).offset]
+    const y = bench.tensor(3, 4)
+    bench.ops.gatherScaledRows(bench.tensor(2, 4, [1, 2, 3, 4, 5, 6, 7, 8]), indices, scales, y)
+    expect(bench.read(y)).toEqual([10, 12, 14, 16, 3, 6, 9, 12, -5, -6, -7, -8])
+    const dTable = bench.tensor(2, 4, [1, 1, 1, 1, 0, 0, 0, 0])
+    bench.ops.scatterAddScaledRows(
+      dTable,
+      indices,
+      scales,
+      bench.tensor(3, 4, [1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3]),
+    )
+    expect(bench.read(dTable)).toEqual([7, 7, 7, 7, -1, -1, -1, -1])
+  })
+})
+
+describe('class cross-entropy', () => {
+  const [classes, columns, targets, weights] = [5, 8, [3, 0], [0.5, 2]]
+  const logits = numbers(2 * columns, 3)
+  const scores = {
+    stableMax: (v: number): number => (v >= 0 ? v + 1 : 1 / (1 - v)),
+    softMax: Math.exp,
+  }
+  const probability = (values: readonly number[], row: number, score: (v: number) => number): number => {
+    const part = values.slice(row * columns, row * columns + classes).map(score)
+    return at(part, at(targets, row)) / part.reduce((sum, value) => sum + value, 0)
+  }
+
+  it('leaves the gradient of stable-max and of softmax, zero beyond the classes', () => {
+    for (const [name, score] of Object.entries(scores)) {
+      const bench = new Bench()
+      const [tLogits, probabilities] = [bench.tensor(2, columns, logits), bench.tensor(2, 1)]
+      const wanted = {
+        classes,
+        targets: bench.integers(targets),
+        weights: bench.tensor(2, 1, weights),
+        probabilities,
+      }
+      if (name === 'stableMax') bench.ops.stableMaxCrossEntropy(tLogits, wanted)
+      else bench.ops.classCrossEntropy(tLogits, wanted)
+      const loss = (values: readonly number[]): number[] =>
+        targets.map((_, row) => -Math.log(probability(values, row, score)))
+      expectClose(bench.read(tLogits), numericGradient(loss, logits, weights), 1e-5)
+      expectClose(
+        bench.read(probabilities),
+        targets.map((_, row) => probability(logits, row, score)),
+        1e-5,
+      )
+    }
+  })
+
+  it('gives the published stable-max probabilities', () => {
+    const expected = [0.25, 0.0625, 0.125, 0.5625]
+    const bench = new Bench()
+    const probabilities = bench.tensor(4, 1)
+    const rows = [0, 1, 2, 3].flatMap(() => [1, -1, 0, 3.5])
+    const wanted = {
+      classes: 4,
+      targets: bench.integers([0, 1, 2, 3]),
+      weights: bench.tensor(4, 1),
+      probabilities,
+    }
+    bench.ops.stableMaxCrossEntropy(bench.tensor(4, 4, rows), wanted)
+    expect(bench.read(probabilities)).toEqual(expected)
+  })
+
+  it('answers the first of the largest among the classes', () => {
+    const bench = new Bench()
+    const result = bench.tensor(3, 1)
+    const x = bench.tensor(3, 4, [1, 5, 5, 9, -3, -2, -4, 9, 0, 0, 0, 9])
+    bench.ops.argMaxRows(x, result.offset, 3)
+    const bits = new Int32Array(Float32Array.from(bench.read(result)).buffer)
+    expect([...bits]).toEqual([1, 1, 0])
   })
 })
 

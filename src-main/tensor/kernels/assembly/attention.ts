@@ -121,7 +121,8 @@ function softmaxRow(scores: usize, count: usize, scale: f32): void {
 }
 
 /**
- * out = softmax(causal(q·kᵀ/√headLength))·v per head. `probabilities` keeps, one sequence after the other, the
+ * out = softmax(q·kᵀ/√headLength)·v per head, each row over its sequence or, if `causal`, over the rows up to itself.
+ * `probabilities` keeps, one sequence after the other, the
  * [heads, length, length rounded up to 4] weights for the backward pass.
  */
 export function attentionForward(
@@ -134,6 +135,7 @@ export function attentionForward(
   sequences: usize,
   heads: usize,
   headLength: usize,
+  causal: bool,
 ): void {
   const headBytes = headLength * 4
   const stride = heads * headBytes
@@ -145,9 +147,10 @@ export function attentionForward(
     for (let head: usize = 0; head < heads; head++) {
       const base = first * stride + head * headBytes
       for (let i: usize = 0; i < length; i++) {
-        dotRows(q + base + i * stride, k + base, stride, i + 1, headBytes, probabilities)
-        softmaxRow(probabilities, i + 1, scale)
-        sumRows(probabilities, 4, v + base, stride, i + 1, headBytes, out + base + i * stride)
+        const keys = causal ? i + 1 : length
+        dotRows(q + base + i * stride, k + base, stride, keys, headBytes, probabilities)
+        softmaxRow(probabilities, keys, scale)
+        sumRows(probabilities, 4, v + base, stride, keys, headBytes, out + base + i * stride)
         probabilities += rowBytes
       }
     }
@@ -172,6 +175,7 @@ export function attentionBackward(
   sequences: usize,
   heads: usize,
   headLength: usize,
+  causal: bool,
 ): void {
   const headBytes = headLength * 4
   const stride = heads * headBytes
@@ -185,20 +189,23 @@ export function attentionBackward(
       for (let i: usize = 0; i < length; i++) {
         const weights = probabilities + i * rowBytes
         const gradients = scratch + i * rowBytes
-        const bytes = ((i + 4) & ~3) * 4
-        dotRows(dOut + base + i * stride, v + base, stride, i + 1, headBytes, gradients)
+        const keys = causal ? i + 1 : length
+        const bytes = ((keys + 3) & ~3) * 4
+        dotRows(dOut + base + i * stride, v + base, stride, keys, headBytes, gradients)
         const mean = f32x4.splat(sumLanes(dot4(weights, gradients, bytes)))
         for (let j: usize = 0; j < bytes; j += 16) {
           const centred = f32x4.sub(v128.load(gradients + j), mean)
           v128.store(gradients + j, f32x4.mul(f32x4.mul(v128.load(weights + j), centred), scale))
         }
-        sumRows(gradients, 4, k + base, stride, i + 1, headBytes, dq + base + i * stride)
+        sumRows(gradients, 4, k + base, stride, keys, headBytes, dq + base + i * stride)
       }
       for (let j: usize = 0; j < length; j++) {
         const at = base + j * stride
-        const diagonal = j * rowBytes + j * 4
-        sumRows(scratch + diagonal, rowBytes, q + at, stride, length - j, headBytes, dk + at)
-        sumRows(probabilities + diagonal, rowBytes, dOut + at, stride, length - j, headBytes, dv + at)
+        const query = causal ? j : 0
+        const from = base + query * stride
+        const weights = query * rowBytes + j * 4
+        sumRows(scratch + weights, rowBytes, q + from, stride, length - query, headBytes, dk + at)
+        sumRows(probabilities + weights, rowBytes, dOut + from, stride, length - query, headBytes, dv + at)
       }
       probabilities += length * rowBytes
     }

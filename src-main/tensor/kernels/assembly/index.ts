@@ -14,3 +14,23 @@ export {
   zeroFloats,
 } from './layers'
 export { adamW, movingAverage, sumOfSquares } from './optimiser'
+export {
+  argMaxRows,
+  depthwiseConvolution,
+  depthwiseWeightGradient,
+  gatedBackward,
+  gatedForward,
+  gatherScaledRows,
+  groupSpread,
+  groupSum,
+  residualNormBackward,
+  residualNormForward,
+  scatterAddScaledRows,
+  sigmoid,
+  softMaxClassCrossEntropy,
+  stableMaxCrossEntropy,
+  sumOfThree,
+  sumOfTwo,
+  tokenNormBackward,
+  tokenNormForward,
+} from './recursion'

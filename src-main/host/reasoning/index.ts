@@ -1,0 +1,2 @@
+export { createReasoning } from './reasoning.ts'
+export { serveReason } from './serve.ts'

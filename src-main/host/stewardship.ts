@@ -1,0 +1,356 @@
+import { join } from 'node:path'
+import type {
+  ConsoleView,
+  OwnerChange,
+  OwnerValues,
+  SentinelView,
+  TelemetryKind,
+  TelemetryPage,
+  TelemetryQuery,
+} from '../../src-preload/contract/index.ts'
+import {
+  applyToSentinel,
+  applyToThermostat,
+  assertNotRed,
+  type DepthSettings,
+  decideBounds,
+  decideDepth,
+  decideJob,
+  decideResume,
+  decideReview,
+  EarningEvent,
+  energyCost,
+  fullDepth,
+  INITIAL_SENTINEL,
+  INITIAL_THERMOSTAT,
+  type JobEvent,
+  ownerFields,
+  type SentinelState,
+  sentinelView,
+  settingsOf,
+  type ThermostatBounds,
+  type ThermostatState,
+  thermostatView,
+  trmValue,
+} from '../earning/index.ts'
+import { type Clock, readClockMs, TiramiError } from '../kernel/index.ts'
+import type { JournalEvent, Ledger } from '../ledger/index.ts'
+import {
+  openTelemetry,
+  queryTelemetry,
+  type TelemetryFilter,
+  type TelemetryPayload,
+  type TelemetryStatus,
+  telemetryCsv,
+} from '../telemetry/index.ts'
+import { type OwnerFileEvent, type OwnerSource, openOwnerFile } from './stewardship-file.ts'
+
+/** Sentinel and thermostat as the journal tells them: created before the ledger replays. */
+export interface EarningRules {
+  observe(event: JournalEvent): void
+  save(): EarningState
+  /** Instead of observing what led to `saved`. */
+  restore(saved: EarningState): void
+  state(): EarningState
+}
+
+export interface EarningState {
+  sentinel: SentinelState
+  thermostat: ThermostatState
+}
+
+export function createEarningRules(): EarningRules {
+  let state: EarningState = { sentinel: INITIAL_SENTINEL, thermostat: INITIAL_THERMOSTAT }
+  return {
+    observe: (event) => {
+      if (!event.kind.startsWith('earning.')) return
+      const parsed = EarningEvent.parse(event)
+      state = {
+        sentinel: applyToSentinel(state.sentinel, parsed),
+        thermostat: applyToThermostat(state.thermostat, parsed),
+      }
+    },
+    save: () => state,
+    restore: (saved) => {
+      state = saved
+    },
+    state: () => state,
+  }
+}
+
+/** How one job went. A caller who leaves or whose budget is spent is no failure of the host: do not report those. */
+export interface JobReport {
+  latencyMs: number
+  amountTrm: bigint
+  flop: bigint
+  /** Null: not known, so neither cost nor return is computed from this job. */
+  energyJ: number | null
+  energySource?: 'measured' | 'declared'
+  /** Network calls of the recursive model; 1 for a language model's answer. */
+  depth: number
+  ok: boolean
+  /** The owner's own use is no income. */
+  ownKey: boolean
+  model?: string
+}
+
+/** Sentinel, thermostat, owner's values and telemetry in force. */
+export interface Stewardship {
+  /** Before any work, on every path that spends. @throws TiramiError HOST_PAUSED, SENTINEL_RED, CLOCK_UNREADABLE (503) */
+  assertMayServe(): void
+  /** After it, whether it succeeded or not. Never throws. */
+  jobDone(report: JobReport): void
+  /** How deep to think now, within the sentinel's bounds. */
+  depth(): DepthSettings
+  values(): OwnerValues
+  console(): ConsoleView
+  sentinel(): SentinelView
+  /** All changes or none; in the file when it returns. @throws TiramiError OWNER_… */
+  set(changes: readonly OwnerChange[], source: OwnerSource): void
+  setPaused(paused: boolean, source: OwnerSource): void
+  /** @throws TiramiError SENTINEL_STILL_RED (409) */
+  resumeSentinel(source: OwnerSource): Promise<void>
+  /** For what happens elsewhere: inferences, simulations, Ethereum logs. @throws TiramiError TELEMETRY_EVENT_INVALID */
+  record<Kind extends TelemetryKind>(kind: Kind, payload: TelemetryPayload<Kind>): void
+  queryTelemetry(query: TelemetryQuery): Promise<TelemetryPage>
+  /** Lines of CSV, header first. */
+  telemetryCsv(filter: TelemetryFilter): AsyncGenerator<string>
+  telemetryStatus(): TelemetryStatus
+  /** Fires when the owner pauses or resumes by any way, an editor included. */
+  onPaused(listener: (paused: boolean) => void): void
+  /** Fires when what the owner sees changes. */
+  onChange(listener: () => void): void
+  close(): Promise<void>
+}
+
+export interface StewardshipOptions {
+  dataDirectory: string
+  ledger: Pick<Ledger, 'post'>
+  rules: EarningRules
+  clock: Clock
+  /** For a host that has no `owner.yaml` yet. */
+  initial?: readonly OwnerChange[]
+}
+
+/** How often the file is looked at while no request comes. */
+const FILE_LOOK_MS = 2_000
+/** What is reported beyond this is a defect, not a job. */
+const FIGURE_MAX = 1e15
+/** Ids that programs give; a path may tell who the owner is. */
+const MODEL_ID = /^[\w.:@+-][\w.:/@+-]{0,127}$/
+
+/** Opens the owner's file and the telemetry, and puts sentinel and thermostat in force over `rules`. */
+export async function openStewardship(options: StewardshipOptions): Promise<Stewardship> {
+  const { dataDirectory, ledger, rules, clock, initial } = options
+  const fileEvents: OwnerFileEvent[] = []
+  let handleFileEvent = (event: OwnerFileEvent): void => void fileEvents.push(event)
+  const file = openOwnerFile({
+    directory: dataDirectory,
+    ...(initial ? { initial } : {}),
+    onEvent: (event) => handleFileEvent(event),
+  })
+  const telemetry = await openTelemetry({
+    directory: join(dataDirectory, 'telemetry'),
+    clock,
+    maxFileBytes: () => file.values().telemetry.max_file_bytes,
+  })
+  const changes = new EventTarget()
+  const pauses = new EventTarget()
+  let announced = { ...viewOf(), red: rules.state().sentinel.pause !== null }
+
+  /** An unreadable clock must not lose a job that was done: it is dated like the last event. */
+  function nowMs(): number {
+    try {
+      return readClockMs(clock)
+    } catch {
+      return rules.state().sentinel.atMs
+    }
+  }
+  function bounds(): ThermostatBounds {
+    const { thermostat, sentinel } = file.values()
+    return { limits: thermostat, maxCycles: sentinel.max_cycles, maxLatencyMs: sentinel.max_latency_ms }
+  }
+  function viewOf(): SentinelView {
+    const { sentinel, prices } = file.values()
+    return sentinelView(rules.state().sentinel, sentinel, prices.currency, nowMs())
+  }
+  /** The ledger calls `observe` before `post` returns. A journal that fails stops all selling by itself. */
+  function post(events: EarningEvent[]): Promise<void> {
+    return events.length === 0 ? Promise.resolve() : ledger.post(events)
+  }
+  function note(events: EarningEvent[]): void {
+    post(events).catch(() => undefined)
+    for (const event of events) if (event.kind === 'earning.adjusted') recordDepth(event)
+  }
+  function recordDepth({ settings, sentence }: Extract<EarningEvent, { kind: 'earning.adjusted' }>): void {
+    telemetry.record('ThermostatUpdate', {
+      roi: viewOf().roi.net,
+      inner_cycles: settings.innerCycles,
+      outer_steps: settings.outerSteps,
+      halt_threshold: settings.haltThreshold,
+      concurrency: settings.concurrency,
+      sentence,
+    })
+    changed()
+  }
+  function changed(): void {
+    changes.dispatchEvent(new Event('change'))
+  }
+  function announceSentinel(): void {
+    const view = viewOf()
+    const red = rules.state().sentinel.pause !== null
+    if (view.level === announced.level && view.reason === announced.reason) return
+    const isNews = view.level !== announced.level || red
+    announced = { ...view, red }
+    if (!isNews) return
+    telemetry.record('SentinelStatus', {
+      level: view.level,
+      healthy: view.level === 'green',
+      paused: red,
+      reason: view.level === 'green' ? null : view.reason,
+      roi: view.roi.net,
+      total_cost: view.costToday,
+    })
+    changed()
+  }
+  /** What the owner's new limits make of what has happened so far. */
+  function review(): void {
+    note(decideReview(rules.state().sentinel, file.values().sentinel, nowMs()))
+    note(decideBounds(rules.state().thermostat, bounds(), nowMs()))
+    announceSentinel()
+  }
+  handleFileEvent = (event) => {
+    if (event.type === 'refused') {
+      recordOwner({ action: 'file-refused', source: 'file', line: event.problem.line })
+    } else {
+      for (const { key, old, new: next } of event.differences) {
+        recordOwner({ action: 'set', source: event.source, key, old, new: next })
+      }
+      review()
+      if (event.differences.some(({ key }) => key === 'serving.paused'))
+        pauses.dispatchEvent(new Event('change'))
+    }
+    changed()
+  }
+  function recordOwner(
+    action: Pick<TelemetryPayload<'OwnerAction'>, 'action' | 'source'> &
+      Partial<TelemetryPayload<'OwnerAction'>>,
+  ): void {
+    telemetry.record('OwnerAction', { key: null, old: null, new: null, line: null, ...action })
+  }
+
+  for (const event of fileEvents) handleFileEvent(event)
+  review()
+  const timer = setInterval(() => file.refresh(), FILE_LOOK_MS)
+  timer.unref()
+
+  return {
+    assertMayServe: () => {
+      file.refresh()
+      readClockMs(clock)
+      if (file.values().serving.paused) throw paused()
+      assertNotRed(rules.state().sentinel)
+    },
+    jobDone: (report) => {
+      const values = file.values()
+      const job = jobEvent(report, values, nowMs())
+      note(decideJob(rules.state().sentinel, job, values.sentinel))
+      telemetry.record('JobServed', jobPayload(job, report))
+      const forced = values.serving.force_full_depth
+      note(decideDepth(rules.state().thermostat, bounds(), { nowMs: nowMs(), forced }))
+      announceSentinel()
+    },
+    depth: () => {
+      const { serving } = file.values()
+      return serving.force_full_depth ? fullDepth(bounds()) : settingsOf(rules.state().thermostat, bounds())
+    },
+    values: () => file.values(),
+    console: () => {
+      file.refresh()
+      const values = file.values()
+      return {
+        values,
+        fields: ownerFields(values),
+        problem: file.problem(),
+        thermostat: thermostatView(rules.state().thermostat, bounds(), values.serving.force_full_depth),
+      }
+    },
+    sentinel: viewOf,
+    set: (wanted, source) => file.edit(wanted, source),
+    setPaused: (isPaused, source) => file.edit([{ key: 'serving.paused', value: isPaused }], source),
+    resumeSentinel: async (source) => {
+      const events = decideResume(rules.state().sentinel, file.values().sentinel, nowMs())
+      if (events.length === 0) return
+      await post(events)
+      recordOwner({ action: 'sentinel-resumed', source })
+      announceSentinel()
+    },
+    record: (kind, payload) => telemetry.record(kind, payload),
+    queryTelemetry: async (query) => {
+      await telemetry.flush()
+      return queryTelemetry(telemetry.directory, query)
+    },
+    telemetryCsv: async function* (filter) {
+      await telemetry.flush()
+      yield* telemetryCsv(telemetry.directory, filter)
+    },
+    telemetryStatus: () => telemetry.status(),
+    onPaused: (listener) => pauses.addEventListener('change', () => listener(file.values().serving.paused)),
+    onChange: (listener) => changes.addEventListener('change', listener),
+    close: async () => {
+      clearInterval(timer)
+      await telemetry.close()
+    },
+  }
+}
+
+function jobEvent(report: JobReport, { prices, serving }: OwnerValues, atMs: number): JobEvent {
+  const { latencyMs, depth, energyJ, amountTrm, flop, ok, ownKey } = report
+  const isAmount = (figure: number): boolean => figure >= 0 && figure <= FIGURE_MAX
+  const valid =
+    isAmount(latencyMs) &&
+    Number.isSafeInteger(depth) &&
+    depth >= 0 &&
+    (energyJ === null || isAmount(energyJ)) &&
+    amountTrm >= 0n &&
+    flop >= 0n
+  const cost = valid ? energyCost(energyJ, prices.per_kwh) : null
+  const value = valid ? trmValue(amountTrm, prices.per_trm) : null
+  return {
+    kind: 'earning.job',
+    atMs,
+    ok,
+    valid,
+    latencyMs: valid ? latencyMs : 0,
+    cycles: valid ? depth : 0,
+    ownKey,
+    value: value === null ? null : Math.min(value, FIGURE_MAX),
+    cost,
+    energySource: cost === null ? null : (report.energySource ?? 'declared'),
+    forced: serving.force_full_depth,
+  }
+}
+
+function jobPayload(job: JobEvent, report: JobReport): TelemetryPayload<'JobServed'> {
+  const { model, energyJ, flop, amountTrm } = report
+  return {
+    model: model !== undefined && MODEL_ID.test(model) ? model : null,
+    ok: job.ok,
+    own_key: job.ownKey,
+    latency_ms: job.latencyMs,
+    depth: job.cycles,
+    flop: job.valid ? String(flop) : '0',
+    amount_trm: job.valid ? String(amountTrm) : '0',
+    energy_j: job.valid ? energyJ : null,
+    energy_source: job.valid && energyJ !== null ? (report.energySource ?? 'declared') : null,
+    value: job.value,
+    cost: job.cost,
+  }
+}
+
+function paused(): TiramiError {
+  return new TiramiError('HOST_PAUSED', 'The owner has paused this host.', {
+    nextStep: 'Resume it in the window, or ask again later.',
+    httpStatus: 503,
+  })
+}

@@ -1,0 +1,134 @@
+import type { InferenceEngine, Rollout, RolloutJob } from './inference.ts'
+import { type Cycles, flopPerStep, type NetworkShape } from './shape.ts'
+import type { AnyTask } from './tasks/index.ts'
+import type { ReasoningStep } from './tasks/task.ts'
+
+/**
+ * Think little first: a few deterministic steps that stop as soon as the network is sure. Only where it is not, a
+ * council of noisy rollouts searches wider, and one of them is chosen (PTRM).
+ */
+export interface Policy {
+  readonly reflexSteps: number
+  /** K: noisy rollouts of the council; 0 for none. */
+  readonly rollouts: number
+  /** Most steps of each rollout. */
+  readonly rolloutSteps: number
+  /** Standard deviation of the noise that y gets before every step. */
+  readonly deviation: number
+  /** Who decides what is right: the halting head alone, or the task's rules where it can check them. */
+  readonly judge: 'head' | 'rules'
+}
+
+export interface Deliberation {
+  readonly answer: unknown
+  /** The judge's verdict on the answer. */
+  readonly sure: boolean
+  /** The steps that led to the answer. */
+  readonly steps: readonly { readonly answer: unknown; readonly haltProbability: number }[]
+  readonly councilSteps: number
+  /** Supervision steps of everything that was run. */
+  readonly totalSteps: number
+  readonly flop: number
+}
+
+/** Above this the halting head holds its answer for right. */
+const HALT_PROBABILITY = 0.5
+
+/** Most floating-point operations that `policy` can spend on one question. */
+export function maximumFlop(
+  shape: NetworkShape,
+  tokens: number,
+  instances: number,
+  cycles: Cycles,
+  policy: Policy,
+): number {
+  const steps = instances * policy.reflexSteps + policy.rollouts * policy.rolloutSteps
+  return steps * flopPerStep(shape, tokens, cycles)
+}
+
+/** Answers one question. The same question, policy and seed give the same result. */
+export function deliberate(
+  engine: InferenceEngine,
+  cycles: Cycles,
+  task: AnyTask,
+  input: unknown,
+  policy: Policy,
+  seed: number,
+): Deliberation {
+  const instances = task.encode(input)
+  const [instance] = instances
+  if (!instance) throw new RangeError(`${task.name} asks nothing`)
+  const isSure = (readings: readonly ReasoningStep[]): boolean => {
+    const verified = policy.judge === 'rules' ? task.verify(input, task.decode(input, readings)) : undefined
+    return verified ?? readings.every(({ haltProbability }) => haltProbability > HALT_PROBABILITY)
+  }
+  const stopsWhenSure = (steps: readonly ReasoningStep[]): boolean => isSure(steps.slice(-1))
+  const reflex = engine.run(
+    instances.map((one) => ({ instance: one, maximumSteps: policy.reflexSteps, halts: stopsWhenSure })),
+    cycles,
+  )
+  const first = traceOf(task, input, reflex)
+  const reflexReadings = reflex.flatMap(({ steps }) => steps.slice(-1))
+  const wanted = task.deliberates && instances.length === 1 && policy.rollouts > 0
+  if (!wanted || isSure(reflexReadings)) return summary(first, isSure(reflexReadings), reflex, [])
+  const council = convene(engine, cycles, instance, policy, seed, stopsWhenSure)
+  // Among those that the judge is sure of, or else among all, the highest halting probability decides.
+  const candidates = [...reflex, ...council]
+  const sure = candidates.filter(({ steps }) => stopsWhenSure(steps))
+  const best = (sure.length > 0 ? sure : candidates).reduce(higherHalt)
+  return summary(traceOf(task, input, [best]), sure.length > 0, reflex, council)
+}
+
+function higherHalt(a: Rollout, b: Rollout): Rollout {
+  return (a.steps.at(-1)?.haltProbability ?? 0) >= (b.steps.at(-1)?.haltProbability ?? 0) ? a : b
+}
+
+/** Rollouts that differ in their noise only; all stop when one of them is sure. */
+function convene(
+  engine: InferenceEngine,
+  cycles: Cycles,
+  instance: RolloutJob['instance'],
+  { rollouts, rolloutSteps, deviation }: Policy,
+  seed: number,
+  stopsWhenSure: RolloutJob['halts'],
+): Rollout[] {
+  let found = false
+  const jobs = Array.from({ length: rollouts }, (_, voice): RolloutJob => {
+    const halts = (steps: readonly ReasoningStep[]): boolean => {
+      if (!found) found = stopsWhenSure(steps)
+      return found
+    }
+    return { instance, maximumSteps: rolloutSteps, noise: { deviation, seed: seed + voice + 1 }, halts }
+  })
+  return engine.run(jobs, cycles)
+}
+
+/** The decoded answer after each step; instances that stopped earlier keep their last reading. */
+function traceOf(task: AnyTask, input: unknown, rollouts: readonly Rollout[]): Deliberation['steps'] {
+  const longest = Math.max(...rollouts.map(({ steps }) => steps.length))
+  return Array.from({ length: longest }, (_, step) => {
+    const readings = rollouts.map(({ steps }) => steps[Math.min(step, steps.length - 1)] as ReasoningStep)
+    const haltProbability = Math.min(...readings.map((reading) => reading.haltProbability))
+    return { answer: task.decode(input, readings), haltProbability }
+  })
+}
+
+function summary(
+  steps: Deliberation['steps'],
+  sure: boolean,
+  reflex: readonly Rollout[],
+  council: readonly Rollout[],
+): Deliberation {
+  const count = (rollouts: readonly Rollout[]): number =>
+    rollouts.reduce((sum, rollout) => sum + rollout.steps.length, 0)
+  const flop = [...reflex, ...council].reduce((sum, rollout) => sum + rollout.flop, 0)
+  const councilSteps = count(council)
+  return {
+    answer: steps.at(-1)?.answer,
+    sure,
+    steps,
+    councilSteps,
+    totalSteps: count(reflex) + councilSteps,
+    flop,
+  }
+}

@@ -1,0 +1,4 @@
+import { serveJobs } from '../tensor/index.ts'
+import { trainingWorker } from './training-worker.ts'
+
+serveJobs(trainingWorker)

@@ -1,0 +1,197 @@
+// Accuracy on questions that no training set holds, with Wilson 95 % intervals, by supervision step.
+// With --gated, the policy that the host uses: few steps first, a noisy council only where they do not suffice.
+// Usage: node training/recursion/evaluate.ts TASK [--count N] [--steps N] [--side N] [--gated] [--judge head|rules]
+//          [--reflex N] [--rollouts N] [--rollout-steps N] [--deviation X]
+
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import {
+  type AnyTask,
+  type Checkpoint,
+  type Cycles,
+  deliberate,
+  InferenceEngine,
+  loadCheckpoint,
+  type Policy,
+  type ReasoningStep,
+  TASKS,
+  type TrainedModel,
+} from '../../src-main/recursion/index.ts'
+
+export const RESOURCES = join(import.meta.dirname, '../../resources/recursion')
+
+/** Seed of the questions that figures are quoted for; training never draws from it. */
+export const TEST_SEED = 20_261_121
+
+export interface Proportion {
+  readonly successes: number
+  readonly count: number
+  readonly rate: number
+  /** Wilson score interval, 95 %. */
+  readonly low: number
+  readonly high: number
+}
+
+const NORMAL_QUANTILE = 1.959963984540054
+
+/** A proportion with its Wilson score interval (Wilson 1927). */
+export function proportion(successes: number, count: number): Proportion {
+  const rate = successes / count
+  const z2 = NORMAL_QUANTILE ** 2
+  const centre = rate + z2 / (2 * count)
+  const spread = NORMAL_QUANTILE * Math.sqrt((rate * (1 - rate)) / count + z2 / (4 * count ** 2))
+  const scale = 1 + z2 / count
+  return { successes, count, rate, low: (centre - spread) / scale, high: (centre + spread) / scale }
+}
+
+export function formatProportion({ rate, low, high, count }: Proportion): string {
+  const percent = (value: number): string => (100 * value).toFixed(1)
+  return `${percent(rate)} % [${percent(low)}, ${percent(high)}] of ${count}`
+}
+
+export interface Evaluation {
+  /** Accuracy of the answer after 1, 2, 3, … supervision steps. */
+  readonly byStep: readonly Proportion[]
+  /** Accuracy, and mean steps, when each question stops as soon as its halting head says so. */
+  readonly halting: Proportion
+  readonly haltingSteps: number
+}
+
+/** When the halting head stops a question: it is surer than not that the answer is right. */
+const HALT_PROBABILITY = 0.5
+
+/** Asks `count` unseen questions, `steps` supervision steps each. */
+export function evaluate(
+  task: AnyTask,
+  model: TrainedModel,
+  cycles: Cycles,
+  { count, steps, side, seed = TEST_SEED }: { count: number; steps: number; side?: number; seed?: number },
+): Evaluation {
+  const items = task.testItems(count, seed, side === undefined ? {} : { side })
+  const questions = items.map((item) => task.encode(item.input))
+  const [first] = questions.flat()
+  if (!first) throw new RangeError('nothing to evaluate')
+  const engine = new InferenceEngine(model, first.height * first.width)
+  const jobs = questions.flat().map((instance) => ({ instance, maximumSteps: steps, halts: () => false }))
+  const rollouts = engine.run(jobs, cycles)
+  let next = 0
+  const traces = questions.map((instances) => instances.map(() => rollouts[next++]?.steps ?? []))
+  const scoreAt = (question: number, stepsOf: (trace: readonly ReasoningStep[]) => number): number => {
+    const item = items[question]
+    const readings = traces[question]?.map((trace) => trace[stepsOf(trace) - 1] as ReasoningStep) ?? []
+    return item ? item.score(task.decode(item.input, readings)) : 0
+  }
+  const total = (stepsOf: (trace: readonly ReasoningStep[]) => number): number =>
+    items.reduce((sum, _, question) => sum + scoreAt(question, stepsOf), 0)
+  const halted = (trace: readonly ReasoningStep[]): number => {
+    const found = trace.findIndex(({ haltProbability }) => haltProbability > HALT_PROBABILITY)
+    return found < 0 ? trace.length : found + 1
+  }
+  const used = traces.flat().map(halted)
+  return {
+    byStep: Array.from({ length: steps }, (_, step) =>
+      proportion(
+        total(() => step + 1),
+        items.length,
+      ),
+    ),
+    halting: proportion(total(halted), items.length),
+    haltingSteps: used.reduce((sum, value) => sum + value, 0) / used.length,
+  }
+}
+
+export function printEvaluation({ byStep, halting, haltingSteps }: Evaluation): void {
+  for (let step = 1; step <= byStep.length; step *= 2) {
+    const accuracy = byStep[step - 1]
+    if (accuracy) console.log(`  after ${step} steps: ${formatProportion(accuracy)}`)
+  }
+  console.log(
+    `  halting by itself: ${formatProportion(halting)}, ${haltingSteps.toFixed(2)} steps on average`,
+  )
+}
+
+export function readCheckpoint(name: string) {
+  const manifest: unknown = JSON.parse(readFileSync(join(RESOURCES, `${name}.json`), 'utf8'))
+  return loadCheckpoint(readFileSync(join(RESOURCES, `${name}.safetensors`)), manifest)
+}
+
+export function taskNamed(name: string | undefined): AnyTask {
+  const task = TASKS.get(name ?? '')
+  if (!task) throw new Error(`no task ${name}; there are ${[...TASKS.keys()].join(', ')}`)
+  return task
+}
+
+export interface GatedEvaluation {
+  readonly accuracy: Proportion
+  /** Supervision steps per question, everything that was run included. */
+  readonly meanSteps: number
+  /** Questions that the council was convened for. */
+  readonly councils: number
+  /** Answers that the judge was sure of although they are wrong. */
+  readonly wronglySure: number
+}
+
+/** Asks `count` unseen questions under `policy`. */
+export function evaluateGated(
+  task: AnyTask,
+  { model, cycles }: Checkpoint,
+  policy: Policy,
+  { count, side, seed = TEST_SEED }: { count: number; side?: number; seed?: number },
+): GatedEvaluation {
+  const items = task.testItems(count, seed, side === undefined ? {} : { side })
+  const [first] = items.flatMap(({ input }) => task.encode(input))
+  if (!first) throw new RangeError('nothing to evaluate')
+  const engine = new InferenceEngine(model, first.height * first.width)
+  let [right, steps, councils, wronglySure] = [0, 0, 0, 0]
+  for (const [index, { input, score }] of items.entries()) {
+    const result = deliberate(engine, cycles, task, input, policy, index * (policy.rollouts + 1))
+    const isRight = score(result.answer) === 1
+    right += Number(isRight)
+    steps += result.totalSteps
+    councils += Number(result.councilSteps > 0)
+    wronglySure += Number(result.sure && !isRight)
+  }
+  return { accuracy: proportion(right, items.length), meanSteps: steps / items.length, councils, wronglySure }
+}
+
+function main(): void {
+  const { positionals, values } = parseArgs({
+    allowPositionals: true,
+    options: {
+      count: { type: 'string', default: '512' },
+      steps: { type: 'string', default: '16' },
+      side: { type: 'string' },
+      gated: { type: 'boolean', default: false },
+      judge: { type: 'string', default: 'rules' },
+      reflex: { type: 'string', default: '4' },
+      rollouts: { type: 'string', default: '12' },
+      'rollout-steps': { type: 'string', default: '8' },
+      deviation: { type: 'string', default: '0.2' },
+    },
+  })
+  const task = taskNamed(positionals[0])
+  const checkpoint = readCheckpoint(task.name)
+  const side = values.side === undefined ? {} : { side: Number(values.side) }
+  const count = Number(values.count)
+  if (!values.gated) {
+    const options = { count, steps: Number(values.steps), ...side }
+    printEvaluation(evaluate(task, checkpoint.model, checkpoint.cycles, options))
+    return
+  }
+  const policy: Policy = {
+    reflexSteps: Number(values.reflex),
+    rollouts: Number(values.rollouts),
+    rolloutSteps: Number(values['rollout-steps']),
+    deviation: Number(values.deviation),
+    judge: values.judge === 'head' ? 'head' : 'rules',
+  }
+  const { accuracy, meanSteps, councils, wronglySure } = evaluateGated(task, checkpoint, policy, {
+    count,
+    ...side,
+  })
+  console.log(`  gated: ${formatProportion(accuracy)}, ${meanSteps.toFixed(2)} steps on average`)
+  console.log(`  council convened for ${councils} questions, judge wrongly sure of ${wronglySure}`)
+}
+
+if (import.meta.main) main()

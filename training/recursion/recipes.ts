@@ -1,0 +1,121 @@
+import type { NetworkShape, TrainingRecipe } from '../../src-main/recursion/index.ts'
+import { SIZES } from '../../src-main/recursion/index.ts'
+
+/** A recipe but for its seed. */
+export type TaskRecipe = Omit<TrainingRecipe, 'seed'>
+
+/** Depth grows during training, which reaches the same accuracy with about half the operations (CGAR). */
+function deepening(inner: number, outer: number): Pick<TrainingRecipe, 'cycles' | 'curriculum'> {
+  const cycles = { inner, outer }
+  return {
+    cycles,
+    curriculum: [
+      { from: 0, cycles: { inner: Math.ceil(inner / 3), outer: Math.min(1, outer) } },
+      { from: 0.3, cycles: { inner: Math.ceil((2 * inner) / 3), outer: Math.min(2, outer) } },
+      { from: 0.6, cycles },
+    ],
+  }
+}
+
+const common = {
+  supervisionSteps: 16,
+  exploration: 0.1,
+  warmUpSteps: 100,
+  peakLearningRate: 1e-3,
+  finalLearningRateFraction: 0.1,
+  weightDecay: 0.1,
+  beta1: 0.9,
+  beta2: 0.95,
+  epsilon: 1e-8,
+  gradientNormLimit: 1,
+  haltLossWeight: 0.5,
+  averageDecay: 0.995,
+}
+
+type Sizes = { readonly vocabulary: number; readonly classes: number; readonly tokens: number }
+
+const network = { layers: 2, expansion: 2, output: 'softmax' } as const
+
+/** A network that mixes tokens as the paper's does on Sudoku. */
+function mlpShape({ vocabulary, classes, tokens }: Sizes, width: number): NetworkShape {
+  return { ...network, mixer: { kind: 'mlp', tokens }, width, vocabulary, classes }
+}
+
+function groupShape(boxHeight: number, boxWidth: number, width: number): NetworkShape {
+  const classes = boxHeight * boxWidth
+  return {
+    ...network,
+    mixer: { kind: 'group', boxHeight, boxWidth },
+    width,
+    vocabulary: classes + 1,
+    classes,
+  }
+}
+
+/** Everything that decides the weights in resources/recursion, besides seed, tasks and code. */
+export const RECIPES: ReadonlyMap<string, TaskRecipe> = new Map<string, TaskRecipe>([
+  [
+    'sudoku-4x4',
+    {
+      ...common,
+      ...deepening(6, 3),
+      shape: mlpShape({ vocabulary: 5, classes: 4, tokens: 16 }, 64),
+      slots: 64,
+      steps: 1000,
+    },
+  ],
+  ['sudoku-6x6', { ...common, ...deepening(4, 3), shape: groupShape(2, 3, 64), slots: 64, steps: 1200 }],
+  ['sudoku-9x9', { ...common, ...deepening(4, 3), shape: groupShape(3, 3, 64), slots: 48, steps: 3400 }],
+  [
+    'maze',
+    {
+      ...common,
+      // Full depth from the start: a path is found by many steps, and shallow beginnings cost accuracy here.
+      cycles: { inner: 4, outer: 3 },
+      curriculum: [],
+      shape: { ...network, mixer: { kind: 'convolution' }, width: 48, vocabulary: 4, classes: 2 },
+      slots: 32,
+      steps: 3000,
+    },
+  ],
+  [
+    'op-sequence',
+    {
+      ...common,
+      ...deepening(4, 2),
+      shape: {
+        ...network,
+        mixer: { kind: 'convolution' },
+        width: 64,
+        vocabulary: SIZES.opSequence.vocabulary,
+        classes: SIZES.opSequence.classes,
+      },
+      slots: 128,
+      steps: 6000,
+      // Four operations need few steps; fewer per sample let more samples be seen.
+      supervisionSteps: 6,
+      peakLearningRate: 2e-3,
+    },
+  ],
+  [
+    'pattern-world',
+    { ...common, ...deepening(2, 2), shape: mlpShape(SIZES.patternWorld, 64), slots: 128, steps: 2500 },
+  ],
+  [
+    'funnel-classification',
+    {
+      ...common,
+      ...deepening(2, 2),
+      shape: mlpShape(SIZES.funnelClassification, 48),
+      slots: 64,
+      steps: 2000,
+      // 300 leads are few: a strong pull to small weights, and a long average.
+      weightDecay: 1,
+      averageDecay: 0.998,
+    },
+  ],
+  [
+    'funnel-choice',
+    { ...common, ...deepening(2, 1), shape: mlpShape(SIZES.funnelChoice, 24), slots: 128, steps: 1000 },
+  ],
+])
