@@ -1,6 +1,6 @@
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
-import { App } from './app/App.tsx'
+import { App, prefetchPages } from './app/App.tsx'
 import { createClient } from './client/index.ts'
 import { connectStores, createStores } from './stores/index.ts'
 import { createThemeStore } from './stores/theme.ts'
@@ -19,3 +19,4 @@ createRoot(root).render(
     <App stores={stores} theme={createThemeStore()} />
   </StrictMode>,
 )
+prefetchPages()

@@ -1,4 +1,9 @@
-import type { HostEvent, HostStatus, PublicErrorData } from '../../src-preload/contract/index.ts'
+import {
+  callTimeoutMs,
+  type HostEvent,
+  type HostStatus,
+  type PublicErrorData,
+} from '../../src-preload/contract/index.ts'
 import {
   type CallResultEnvelope,
   failure,
@@ -33,7 +38,6 @@ export type HostView =
   | { phase: 'up'; status: HostStatus }
   | { phase: 'down'; status: HostStatus | null; error: PublicErrorData; retryAtMs: number }
 
-const CALL_TIMEOUT_MS = 30_000
 const MAX_PENDING_CALLS = 256
 const MAX_ENGINES = 4
 const FIRST_RESTART_DELAY_MS = 1_000
@@ -140,7 +144,7 @@ export class HostSupervisor<P> {
       }
       const timer = setTimeout(
         () => settle(failure('HOST_TIMEOUT', 'The host did not answer in time.', 'Try again in a moment.')),
-        CALL_TIMEOUT_MS,
+        callTimeoutMs(procedure),
       )
       this.#pending.set(id, { settle, timer })
       if (view.phase === 'up') this.#child?.post(message)

@@ -1,7 +1,13 @@
 import { APP_START_URL, isAppUrl } from './app-request.ts'
 
 /** Web sites that the page may ask to open in the owner's browser. */
-export const EXTERNAL_HOSTS: ReadonlySet<string> = new Set(['github.com', 'huggingface.co'])
+export const EXTERNAL_HOSTS: ReadonlySet<string> = new Set([
+  'github.com',
+  'huggingface.co',
+  // Licences of models in the catalogue.
+  'www.apache.org',
+  'www.llama.com',
+])
 
 const MAX_URL_LENGTH = 2048
 

@@ -118,6 +118,7 @@ export {
   type Stake,
   stakeMultiplier,
   stakeOf,
+  stakeOffer,
 } from './staking.ts'
 export { tableEntries, tableGet } from './table.ts'
 export {

@@ -53,6 +53,8 @@ export interface Access {
   rotate(command: { tokenHash: string; graceMs: number }): Promise<IssuedToken>
   revoke(tokenHash: string): Promise<void>
   list(): [tokenHash: string, record: TokenRecord][]
+  /** The account behind a listed token. */
+  consumerOf(tokenHash: string, record: TokenRecord): Consumer
 }
 
 const OWNER: TokenRecord = {
@@ -134,6 +136,7 @@ export function createAccess(ports: {
     },
     revoke: (hash) => ports.ledger().post(decideRevoke(state, { tokenHash: hash }, now())),
     list: () => listTokens(state, now()),
+    consumerOf: (tokenHash, { label }) => guestOf(tokenHash, label),
   }
 }
 

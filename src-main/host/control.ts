@@ -12,6 +12,10 @@ import {
 import type { JobRequest } from '../inference/index.ts'
 import { hexFromBytes, type Rng, TiramiError, toPublicError } from '../kernel/index.ts'
 import type { Ledger } from '../ledger/index.ts'
+import type { Access } from './access.ts'
+import { keyHandlers } from './control-keys.ts'
+import { reasonHandlers } from './control-reason.ts'
+import { walletHandlers } from './control-wallet.ts'
 import type { EconomyService } from './economy-service.ts'
 import type { EventLog } from './events.ts'
 import type { Machine } from './machine.ts'
@@ -33,8 +37,10 @@ export interface ControlPorts {
   pause(): Promise<void>
   resume(): Promise<void>
   ledger: Ledger
-  safety: Pick<Safety, 'killSwitch' | 'answerApproval'>
-  economy: Pick<EconomyService, 'income'>
+  safety: Safety
+  economy: EconomyService
+  access: Access
+  reason: Parameters<typeof reasonHandlers>[0]
   desk: ModelDesk
   machine: Pick<Machine, 'sensors'>
   nodeId: string
@@ -50,7 +56,7 @@ const DEFAULT_CHAT_MAX_TOKENS = 256
 /** A window that starts chats and never reads them must not pile up work. */
 const OPEN_CHATS_MAX = 8
 
-type Handlers = { [P in ProcedureName]: (input: ProcedureInput<P>) => Promise<ProcedureOutput<P>> }
+export type Handlers = { [P in ProcedureName]: (input: ProcedureInput<P>) => Promise<ProcedureOutput<P>> }
 
 export function createControl(ports: ControlPorts): Control {
   const chats = new Map<string, AbortController>()
@@ -74,6 +80,9 @@ export function createControl(ports: ControlPorts): Control {
     },
     'hardware.sensors': () => ports.machine.sensors(),
     ...modelHandlers(ports.desk),
+    ...walletHandlers(ports.economy, ports.nodeId),
+    ...keyHandlers(ports),
+    ...reasonHandlers(ports.reason),
     'earnings.get': async ({ range }) => ({
       ...(await ports.ledger.earnings(ports.nodeId, range)),
       allTimeOnCreditTrm: String(ports.economy.income().onCreditTrm),

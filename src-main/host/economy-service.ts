@@ -1,5 +1,6 @@
 import {
   activeWelcomeLoan,
+  availableAccount,
   averageReputation,
   type CollusionReport,
   decideMarketUpdate,
@@ -94,6 +95,8 @@ export interface EconomyService {
   income(): Income
   /** How far below zero a welcome loan lets this node go now, in TRM. */
   welcomeCreditTrm(node: string): bigint
+  /** What this node may stake, lend or pledge. */
+  availableTrm(): bigint
   /** Periodic work: loans, referrals, votes, slashing, yield. Writes nothing when nothing is due. */
   tick(nowMs: number): Promise<TickReport>
   staking: Staking
@@ -136,6 +139,7 @@ export function createEconomy(ports: EconomyPorts): EconomyService {
     standing: () => standingOf(core),
     income: () => incomeOf(core),
     welcomeCreditTrm: (node) => activeWelcomeLoan(core.state.welcome, node, core.nowMs())?.principalTrm ?? 0n,
+    availableTrm: () => core.balanceTrm(availableAccount(core.nodeId)),
     tick: createTick(core),
     staking: createStaking(core),
     lending: createLending(core),

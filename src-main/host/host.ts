@@ -244,6 +244,11 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     ledger,
     safety,
     economy,
+    access,
+    reason: {
+      reasoning,
+      serve: (request, signal) => serveReason(ports, reasoning, keys.windowConsumer, request, signal),
+    },
     nodeId: keys.node.publicKeyHex,
     events,
     rng,

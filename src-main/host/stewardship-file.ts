@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs'
+import { closeSync, openSync, readSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type OwnerChange, type OwnerFileProblem, OwnerValues } from '../../src-preload/contract/index.ts'
 import {
@@ -9,6 +9,7 @@ import {
   ownerDifferences,
   readOwnerFile,
 } from '../earning/index.ts'
+import { TiramiError } from '../kernel/index.ts'
 import { writeFileAtomically } from './files.ts'
 
 /** Who changed a value. `file`: an editor or the command line. */
@@ -60,7 +61,7 @@ export function openOwnerFile({ directory, initial = [], onEvent }: OwnerFileOpt
     const differences = values ? ownerDifferences(values, next) : []
     values = next
     problem = null
-    if (text !== goodText) writeFileAtomically(goodPath, text)
+    if (text !== goodText) keepCopy(goodPath, text)
     goodText = text
     if (differences.length > 0) onEvent({ type: 'changed', source, differences })
   }
@@ -71,10 +72,9 @@ export function openOwnerFile({ directory, initial = [], onEvent }: OwnerFileOpt
   const judge = (text: string | null): void => {
     if (text === seenText && seenMark !== null) return
     seenText = text
-    if (text === null) return refuse({ line: null, reason: 'The file cannot be read.' })
-    const reading = readOwnerFile(text)
-    if (reading.ok) accept(text, reading.values, 'file')
-    else refuse(reading.problem)
+    const reading = text === null ? null : readOwnerFile(text)
+    if (text !== null && reading?.ok) accept(text, reading.values, 'file')
+    else refuse(reading?.problem ?? { line: null, reason: 'The file cannot be read.' })
   }
   const refresh = (): void => {
     const mark = markOf(path)
@@ -83,8 +83,7 @@ export function openOwnerFile({ directory, initial = [], onEvent }: OwnerFileOpt
     seenMark = mark
   }
 
-  if (markOf(path) === '')
-    writeFileAtomically(path, values ? goodText : editOwnerFile(newOwnerFile(), initial))
+  if (markOf(path) === '') write(path, values ? goodText : editOwnerFile(newOwnerFile(), initial))
   refresh()
   const inForce = () => values ?? OwnerValues.parse({ serving: { paused: true } })
   return {
@@ -96,7 +95,7 @@ export function openOwnerFile({ directory, initial = [], onEvent }: OwnerFileOpt
       const text = editOwnerFile(readText(path) ?? (goodText || newOwnerFile()), changes)
       const reading = readOwnerFile(text)
       if (!reading.ok) return
-      if (text !== seenText || problem) writeFileAtomically(path, text)
+      if (text !== seenText || problem) write(path, text)
       seenText = text
       seenMark = markOf(path)
       accept(text, reading.values, source)
@@ -114,11 +113,43 @@ function markOf(path: string): string {
   }
 }
 
+/** Null where there is none. One byte more than is allowed tells that it is too large. */
 function readText(path: string): string | null {
   try {
-    if (statSync(path).size > OWNER_FILE_BYTES_MAX) return '\0'
-    return readFileSync(path, 'utf8')
+    const file = openSync(path, 'r')
+    try {
+      const buffer = Buffer.alloc(OWNER_FILE_BYTES_MAX + 1)
+      return buffer.toString('utf8', 0, readSync(file, buffer, 0, buffer.length, 0))
+    } finally {
+      closeSync(file)
+    }
   } catch {
     return null
+  }
+}
+
+/** Only the next start with a damaged file needs it: a full disk must not stop what is in force. */
+function keepCopy(path: string, text: string): void {
+  try {
+    writeFileAtomically(path, text)
+  } catch (error) {
+    process.emitWarning(`owner’s file: ${String(error)}`)
+  }
+}
+
+/** @throws TiramiError OWNER_FILE_UNWRITABLE (503) */
+function write(path: string, text: string): void {
+  try {
+    writeFileAtomically(path, text)
+  } catch (cause) {
+    throw new TiramiError(
+      'OWNER_FILE_UNWRITABLE',
+      'The owner’s file cannot be written; nothing was changed.',
+      {
+        nextStep: 'See that the disk has room and the data directory belongs to you.',
+        httpStatus: 503,
+        cause,
+      },
+    )
   }
 }

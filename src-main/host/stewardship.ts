@@ -156,7 +156,7 @@ export async function openStewardship(options: StewardshipOptions): Promise<Stew
   })
   const changes = new EventTarget()
   const pauses = new EventTarget()
-  let announced = { ...viewOf(), red: rules.state().sentinel.pause !== null }
+  let announced = viewOf()
 
   /** An unreadable clock must not lose a job that was done: it is dated like the last event. */
   function nowMs(): number {
@@ -175,8 +175,8 @@ export async function openStewardship(options: StewardshipOptions): Promise<Stew
     return sentinelView(rules.state().sentinel, sentinel, prices.currency, nowMs())
   }
   /** The ledger calls `observe` before `post` returns. A journal that fails stops all selling by itself. */
-  function post(events: EarningEvent[]): Promise<void> {
-    return events.length === 0 ? Promise.resolve() : ledger.post(events)
+  async function post(events: EarningEvent[]): Promise<void> {
+    if (events.length > 0) await ledger.post(events)
   }
   function note(events: EarningEvent[]): void {
     post(events).catch(() => undefined)
@@ -201,7 +201,7 @@ export async function openStewardship(options: StewardshipOptions): Promise<Stew
     const red = rules.state().sentinel.pause !== null
     if (view.level === announced.level && view.reason === announced.reason) return
     const isNews = view.level !== announced.level || red
-    announced = { ...view, red }
+    announced = view
     if (!isNews) return
     telemetry.record('SentinelStatus', {
       level: view.level,
@@ -312,8 +312,8 @@ function jobEvent(report: JobReport, { prices, serving }: OwnerValues, atMs: num
     Number.isSafeInteger(depth) &&
     depth >= 0 &&
     (energyJ === null || isAmount(energyJ)) &&
-    amountTrm >= 0n &&
-    flop >= 0n
+    isWhole(amountTrm) &&
+    isWhole(flop)
   const cost = valid ? energyCost(energyJ, prices.per_kwh) : null
   const value = valid ? trmValue(amountTrm, prices.per_trm) : null
   return {
@@ -330,6 +330,8 @@ function jobEvent(report: JobReport, { prices, serving }: OwnerValues, atMs: num
     forced: serving.force_full_depth,
   }
 }
+
+const isWhole = (amount: bigint): boolean => amount >= 0n && amount < 10n ** 40n
 
 function jobPayload(job: JobEvent, report: JobReport): TelemetryPayload<'JobServed'> {
   const { model, energyJ, flop, amountTrm } = report

@@ -1,7 +1,10 @@
 import { z } from 'zod'
 import { type PublicErrorData, PublicErrorSchema } from './errors.ts'
+import { keyProcedures } from './keys.ts'
 import { Backend, HardwareInfo, SensorReading } from './machine.ts'
 import { Download, modelProcedures } from './models.ts'
+import { reasonProcedures } from './reason.ts'
+import { walletProcedures } from './wallet.ts'
 
 /** TRM as a decimal string: JSON numbers lose precision above 2^53. */
 export const TrmAmount = z.string().regex(/^-?\d{1,40}$/)
@@ -25,6 +28,11 @@ export const ModelInfo = z.object({
   /** A model too small for real work; the window says so. */
   demonstration: z.boolean(),
   license: z.string().nullable(),
+  /**
+   * Set when another server computes: its address, and whether its FLOP per token are what the owner declared, or
+   * those of a GGUF file that he named.
+   */
+  upstream: z.object({ address: z.string(), flop: z.enum(['declared', 'gguf']) }).exactOptional(),
 })
 export type ModelInfo = z.infer<typeof ModelInfo>
 
@@ -167,6 +175,9 @@ export const procedures = {
   /** Live values, at most a second old. */
   'hardware.sensors': { input: None, output: SensorReading },
   ...modelProcedures,
+  ...walletProcedures,
+  ...keyProcedures,
+  ...reasonProcedures,
   'earnings.get': { input: z.strictObject({ range: EarningsRange }), output: Earnings },
   'trades.list': {
     input: z.strictObject({ limit: z.number().int().min(1).max(200), beforeIndex: Count.optional() }),

@@ -5,11 +5,13 @@ import { useConnection, useStatus } from '../stores/context.tsx'
 import { describeHost } from '../stores/host-state.ts'
 import type { ThemeState } from '../stores/theme.ts'
 import { BrandMark } from './BrandMark.tsx'
+import { ComputeNotice } from './ComputeNotice.tsx'
 import { ConnectionBanner } from './ConnectionBanner.tsx'
+import { type PageName, pageNames, pages } from './pages.ts'
 import './shell.css'
 import { ThemeSwitch } from './ThemeSwitch.tsx'
 
-const sections = [
+const homeSections = [
   { id: 'now', name: 'Now', icon: Gauge },
   { id: 'earnings', name: 'Earnings', icon: TrendingUp },
   { id: 'ask', name: 'Ask the model', icon: MessageSquareText },
@@ -21,29 +23,25 @@ const sections = [
 
 interface ShellProps {
   theme: StoreApi<ThemeState>
+  page: PageName
   children: ReactNode
 }
 
-export function Shell({ theme, children }: ShellProps) {
+export function Shell({ theme, page, children }: ShellProps) {
   return (
     <div className="shell">
-      <a className="skip" href="#main">
+      <button type="button" className="skip" onClick={skipToContent}>
         Skip to the content
-      </a>
+      </button>
       <header className="rail">
         <p className="rail__brand">
           <BrandMark />
           Tirami Host
         </p>
-        <nav className="rail__nav" aria-label="Sections">
+        <nav className="rail__nav" aria-label="Pages">
           <ul>
-            {sections.map(({ id, name, icon: Icon }) => (
-              <li key={id}>
-                <a href={`#${id}`}>
-                  <Icon size={16} aria-hidden="true" />
-                  {name}
-                </a>
-              </li>
+            {pageNames.map((name) => (
+              <PageEntry key={name} name={name} current={name === page} />
             ))}
           </ul>
         </nav>
@@ -52,11 +50,41 @@ export function Shell({ theme, children }: ShellProps) {
       </header>
       <div className="shell__content">
         <ConnectionBanner />
+        <ComputeNotice />
         <main id="main" tabIndex={-1}>
           {children}
         </main>
       </div>
     </div>
+  )
+}
+
+/** Not a link: the fragment of the address names the page. */
+function skipToContent(): void {
+  document.getElementById('main')?.focus()
+}
+
+function PageEntry({ name, current }: { name: PageName; current: boolean }) {
+  const { name: label, href, icon: Icon } = pages[name]
+  return (
+    <li>
+      <a className="rail__page" href={href} aria-current={current ? 'page' : undefined}>
+        <Icon size={16} aria-hidden="true" />
+        {label}
+      </a>
+      {current && name === 'home' ? (
+        <ul className="rail__sections" aria-label="Parts of this page">
+          {homeSections.map(({ id, name: section, icon: SectionIcon }) => (
+            <li key={id}>
+              <a href={`#${id}`}>
+                <SectionIcon size={15} aria-hidden="true" />
+                {section}
+              </a>
+            </li>
+          ))}
+        </ul>
+      ) : null}
+    </li>
   )
 }
 

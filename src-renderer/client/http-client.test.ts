@@ -2,8 +2,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { HostEvent } from '../../src-preload/contract/index.ts'
+import { callTimeoutMs } from '../../src-preload/contract/index.ts'
 import { NodeEventSource } from '../testing/event-source.ts'
-import { sampleStatus, sampleTrade } from '../testing/samples.ts'
+import { sampleModels, sampleStatus, sampleTrade } from '../testing/samples.ts'
 import { HttpClient } from './http-client.ts'
 
 let server: Server
@@ -19,7 +20,7 @@ beforeEach(async () => {
     origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     EventSource: NodeEventSource as unknown as typeof EventSource,
     firstRetryMs: 20,
-    callTimeoutMs: 300,
+    callTimeoutMs: (procedure) => callTimeoutMs(procedure) / 100,
   })
 })
 
@@ -72,6 +73,21 @@ describe('calls', () => {
     await expect(client.call('status.get', {})).rejects.toMatchObject({ code: 'HOST_TIMEOUT' })
     handle = (request) => request.socket.destroy()
     await expect(client.call('status.get', {})).rejects.toMatchObject({ code: 'HOST_UNREACHABLE' })
+  })
+})
+
+describe('calls that take long', () => {
+  it('waits for a model to be loaded after it would have given up on a look-up', async () => {
+    let answer = (): void => undefined
+    handle = (request, response) => {
+      if (request.url === '/rpc/models.load') {
+        answer = () => response.end(JSON.stringify({ ok: true, result: sampleModels() }))
+      }
+    }
+    const loaded = client.call('models.load', { id: 'x' })
+    await expect(client.call('status.get', {})).rejects.toMatchObject({ code: 'HOST_TIMEOUT' })
+    answer()
+    expect((await loaded).installed).toHaveLength(2)
   })
 })
 

@@ -1,9 +1,10 @@
-import type {
-  HostClient,
-  HostEvent,
-  ProcedureInput,
-  ProcedureName,
-  ProcedureOutput,
+import {
+  callTimeoutMs,
+  type HostClient,
+  type HostEvent,
+  type ProcedureInput,
+  type ProcedureName,
+  type ProcedureOutput,
 } from '../../src-preload/contract/index.ts'
 import { Emitter } from './emitter.ts'
 import { HostCallError, unreachable } from './host-call-error.ts'
@@ -11,14 +12,13 @@ import { eventNames, parseAnswer, parseEvent } from './parse.ts'
 
 const FIRST_RETRY_MS = 1_000
 const LAST_RETRY_MS = 15_000
-const CALL_TIMEOUT_MS = 30_000
 
 export interface HttpClientOptions {
   /** Empty in the browser: the page and the host share an origin. */
   origin?: string
   EventSource?: typeof EventSource
   firstRetryMs?: number
-  callTimeoutMs?: number
+  callTimeoutMs?: (procedure: ProcedureName) => number
 }
 
 /** The host over HTTP: `POST /rpc/<procedure>` for calls, `GET /events` (SSE) for events. */
@@ -26,7 +26,7 @@ export class HttpClient implements HostClient {
   readonly #origin: string
   readonly #EventSource: typeof EventSource
   readonly #firstRetryMs: number
-  readonly #callTimeoutMs: number
+  readonly #callTimeoutMs: (procedure: ProcedureName) => number
   readonly #events = new Emitter<HostEvent>()
   readonly #connection = new Emitter<boolean>()
   #source: EventSource | null = null
@@ -37,7 +37,7 @@ export class HttpClient implements HostClient {
     this.#origin = options.origin ?? ''
     this.#EventSource = options.EventSource ?? globalThis.EventSource
     this.#firstRetryMs = options.firstRetryMs ?? FIRST_RETRY_MS
-    this.#callTimeoutMs = options.callTimeoutMs ?? CALL_TIMEOUT_MS
+    this.#callTimeoutMs = options.callTimeoutMs ?? callTimeoutMs
     this.#retry = { timer: null, delayMs: this.#firstRetryMs }
   }
 
@@ -62,14 +62,14 @@ export class HttpClient implements HostClient {
     return this.#listen(remove)
   }
 
-  async #post(procedure: string, input: unknown): Promise<string> {
+  async #post(procedure: ProcedureName, input: unknown): Promise<string> {
     try {
       const response = await fetch(`${this.#origin}/rpc/${procedure}`, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
         credentials: 'same-origin',
         body: JSON.stringify(input),
-        signal: AbortSignal.timeout(this.#callTimeoutMs),
+        signal: AbortSignal.timeout(this.#callTimeoutMs(procedure)),
       })
       return await response.text()
     } catch (cause) {

@@ -31,6 +31,15 @@ export const formatTrm = (amount: string): string => `${groupDigits(amount)} TRM
 export const formatFlop = (flop: string): string => withUnit(flop, 'FLOP')
 export const formatBytes = (bytes: number): string => withUnit(bytes, 'B')
 
+const MIB = 2 ** 20
+const GIB = 2 ** 30
+
+/** Memory, which is built and sold in powers of two: `15.5 GiB`, `310 MiB`; cut and not rounded. */
+export function formatMemory(bytes: number): string {
+  if (bytes < GIB) return `${Math.floor(bytes / MIB)} MiB`
+  return `${(Math.floor((bytes / GIB) * 10) / 10).toFixed(1)} GiB`
+}
+
 /** For the axis of a chart, where a full figure has no room. */
 export function formatCompact(decimal: string | number): string {
   const { value, prefix } = withSiPrefix(decimal)

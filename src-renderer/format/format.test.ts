@@ -4,6 +4,7 @@ import {
   formatBytes,
   formatCompact,
   formatFlop,
+  formatMemory,
   formatTrm,
   groupDigits,
   plural,
@@ -48,6 +49,8 @@ describe('amounts', () => {
     expect(formatFlop('0')).toBe('0 FLOP')
     expect(formatFlop(`1${'0'.repeat(36)}`)).toBe('1,000,000 QFLOP')
     expect(formatBytes(398_400_000)).toBe('398 MB')
+    expect(formatMemory(16 * 2 ** 30)).toBe('16.0 GiB')
+    expect(formatMemory(2 ** 30 - 1)).toBe('1023 MiB')
     expect(formatCompact(8_000)).toBe('8k')
     expect(plural(1, 'trade')).toBe('1 trade')
     expect(plural(2_000, 'trade')).toBe('2,000 trades')

@@ -2,6 +2,7 @@ export {
   formatBytes,
   formatCompact,
   formatFlop,
+  formatMemory,
   formatTrm,
   groupDigits,
   plural,

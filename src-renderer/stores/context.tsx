@@ -4,6 +4,8 @@ import type { ChatState } from './chat.ts'
 import type { ConnectionState } from './connection.ts'
 import type { EarningsState } from './earnings.ts'
 import type { Stores } from './index.ts'
+import type { ModelsState } from './models.ts'
+import type { SensorsState } from './sensors.ts'
 import type { StatusState } from './status.ts'
 import type { TradesState } from './trades.ts'
 
@@ -37,4 +39,12 @@ export function useTrades<T>(select: (state: TradesState) => T): T {
 
 export function useChat<T>(select: (state: ChatState) => T): T {
   return useStore(useStores().chat, select)
+}
+
+export function useModels<T>(select: (state: ModelsState) => T): T {
+  return useStore(useStores().models, select)
+}
+
+export function useSensors<T>(select: (state: SensorsState) => T): T {
+  return useStore(useStores().sensors, select)
 }

@@ -2,6 +2,8 @@ import type { HostClient, HostEvent, HostStatus } from '../../src-preload/contra
 import { createChatStore } from './chat.ts'
 import { createConnectionStore } from './connection.ts'
 import { createEarningsStore } from './earnings.ts'
+import { createModelsStore } from './models.ts'
+import { createSensorsStore } from './sensors.ts'
 import { createStatusStore } from './status.ts'
 import { createTradesStore } from './trades.ts'
 
@@ -14,6 +16,8 @@ export function createStores(client: HostClient) {
     earnings: createEarningsStore(client),
     trades: createTradesStore(client),
     chat: createChatStore(client),
+    models: createModelsStore(client),
+    sensors: createSensorsStore(client),
   }
 }
 
@@ -40,6 +44,12 @@ function deliver(stores: Stores, event: HostEvent): void {
     case 'chat.failed':
       stores.chat.getState().onChatEvent(event)
       break
+    case 'download.changed':
+      stores.models.getState().onDownloadChanged(event.data)
+      break
+    case 'models.changed':
+      stores.models.getState().refresh()
+      break
   }
 }
 
@@ -51,6 +61,7 @@ function onStatusChanged(stores: Stores, status: HostStatus): void {
   stores.chat.getState().onDisconnected()
   void stores.earnings.getState().load()
   void stores.trades.getState().load()
+  stores.models.getState().refresh()
 }
 
 /** Keeps the stores in step with the host. @returns a function that ends it. */

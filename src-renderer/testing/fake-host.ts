@@ -8,9 +8,11 @@ import { pathToFileURL } from 'node:url'
 import react from '@vitejs/plugin-react'
 import { build } from 'vite'
 import type {
+  Download,
   EventData,
   EventName,
   HostStatus,
+  ModelsView,
   ProcedureInput,
   ProcedureName,
   ProcedureOutput,
@@ -18,7 +20,18 @@ import type {
   Trade,
 } from '../../src-preload/contract/index.ts'
 import { isProcedureName, procedures } from '../../src-preload/contract/index.ts'
-import { hex32, sampleEarnings, sampleStatus, sampleTrade } from './samples.ts'
+import {
+  gib,
+  hex32,
+  sampleDownload,
+  sampleEarnings,
+  sampleHardware,
+  sampleInstalled,
+  sampleModels,
+  sampleOffer,
+  sampleStatus,
+  sampleTrade,
+} from './samples.ts'
 
 /**
  * A host with made-up data, for looking at the window without an engine:
@@ -35,6 +48,9 @@ export const fakeStates = [
   'starting',
   'recovered',
   'failing',
+  'busy-models',
+  'no-models',
+  'degraded',
 ] as const
 export type FakeState = (typeof fakeStates)[number]
 
@@ -54,6 +70,7 @@ export class FakeHost {
   delayMs = 0
   chatDelayMs = 40
   #status: HostStatus = sampleStatus()
+  #models: ModelsView = sampleModels()
   #trades: Trade[] = []
   #failing = false
   #seq = 0
@@ -79,6 +96,8 @@ export class FakeHost {
   enter(state: FakeState): void {
     const now = Date.now()
     const count = state === 'fresh' || state === 'starting' ? 0 : 640
+    this.#models =
+      state === 'busy-models' ? busyModels() : state === 'no-models' ? noModels() : sampleModels()
     this.#failing = state === 'failing'
     this.#trades = Array.from({ length: count }, (_, index) => {
       const age = (count - 1 - index) ** 1.9 * 9_000 + 41_000
@@ -97,6 +116,21 @@ export class FakeHost {
       earning: { reason: 'Answering requests from your API keys.', jobs: { running: 2, queued: 1 } },
       recovered: {},
       failing: {},
+      'busy-models': {},
+      'no-models': { model: null, reason: 'No model is chosen, so there is nothing to serve.' },
+      degraded: {
+        engine: { ...sampleStatus().engine, backend: 'cpu', deviceName: 'AMD Ryzen 9 7900X' },
+        hardware: sampleHardware({
+          compute: {
+            backend: 'cpu',
+            expectedBackend: 'cuda',
+            degraded: true,
+            sentence:
+              "This machine has NVIDIA GeForce RTX 4070, but the engine computes on the CPU: the GPU's driver is missing or does not answer.",
+            nextStep: 'Install or update the NVIDIA driver, restart the computer, then restart the engine.',
+          },
+        }),
+      },
       paused: {
         state: 'paused',
         reason: 'You paused this host 12 minutes ago; new requests are turned away.',
@@ -134,6 +168,12 @@ export class FakeHost {
     this.#send('trade.booked', trade)
   }
 
+  /** A download that goes on, or says that it does. */
+  sendDownload(id: string, change: Partial<Download>): void {
+    const download = this.#models.downloads.find((known) => known.id === id)
+    if (download !== undefined) this.#send('download.changed', { ...download, ...change })
+  }
+
   /** Ends every event stream. */
   cut(): void {
     for (const stream of this.#streams) stream.destroy()
@@ -156,6 +196,41 @@ export class FakeHost {
       }),
     'safety.answer': () =>
       this.#setStatus({ ...this.#status, safety: { ...this.#status.safety, approvals: [] } }),
+    'hardware.sensors': () => ({
+      atMs: Date.now(),
+      memoryAvailableBytes: gib(17.4 + Math.random()),
+      cpuTemperatureC: 54,
+      gpus: [{ id: 'gpu-0', vramUsedBytes: gib(3.2), load: 0.31, temperatureC: 61, powerW: 84 }],
+      battery: null,
+      onMains: true,
+    }),
+    'models.get': () => this.#models,
+    'models.load': ({ id }) =>
+      this.#setModels({
+        installed: this.#models.installed.map((model) => ({ ...model, chosen: model.id === id })),
+      }),
+    'models.delete': ({ id }) =>
+      this.#setModels({ installed: this.#models.installed.filter((model) => model.id !== id) }),
+    'models.add': ({ source }) =>
+      this.#setModels({
+        downloads: [
+          ...this.#models.downloads,
+          sampleDownload({
+            id: hex32(source),
+            modelId: source,
+            source,
+            doneBytes: 0,
+            createdAtMs: Date.now(),
+          }),
+        ],
+      }),
+    'models.configure': (settings) =>
+      this.#setModels({ settings: { ...this.#models.settings, ...settings } as ModelsView['settings'] }),
+    'downloads.pause': ({ id }) => this.#setDownload(id, { state: 'paused' }),
+    'downloads.resume': ({ id }) =>
+      this.#setDownload(id, { state: 'running', error: null, waitingFor: null }),
+    'downloads.cancel': ({ id }) =>
+      this.#setModels({ downloads: this.#models.downloads.filter((download) => download.id !== id) }),
     'earnings.get': ({ range }) => sampleEarnings(range, this.#trades),
     'trades.list': ({ limit, beforeIndex }) => ({
       trades: this.#trades.slice(0, beforeIndex).slice(-limit).reverse(),
@@ -200,6 +275,18 @@ export class FakeHost {
       latencyMs: words * this.chatDelayMs,
     })
     this.bookTrade({ consumerLabel: 'window chat', ownKey: true, amountTrm: '1', flop: flop.toString() })
+  }
+
+  #setModels(change: Partial<ModelsView>): ModelsView {
+    this.#models = { ...this.#models, ...change }
+    return this.#models
+  }
+
+  #setDownload(id: string, change: Partial<Download>): ModelsView {
+    const downloads = this.#models.downloads.map((download) =>
+      download.id === id ? { ...download, ...change } : download,
+    )
+    return this.#setModels({ downloads })
   }
 
   #setStatus(status: HostStatus): HostStatus {
@@ -273,6 +360,153 @@ export class FakeHost {
     }
   }
 }
+
+/** Every state of a download, every verdict, both kinds of licence. */
+function busyModels(): ModelsView {
+  const tooLarge = {
+    verdict: 'too-large',
+    needBytes: gib(41.2),
+    sentence:
+      'The model needs about 41.2 GiB even with one slot and a short context, and 28.8 GiB are free: choose a smaller model or a smaller quantisation.',
+  } as const
+  const squeezed = {
+    verdict: 'squeezed',
+    needBytes: gib(9.7),
+    sentence:
+      'The model fits with 21 of 36 layers on the GPU and the rest on the CPU only with 1 slot of 4096 tokens.',
+  } as const
+  const error = (code: string, message: string, nextStep: string): PublicErrorData => ({
+    code,
+    message,
+    nextStep,
+  })
+  const own = { id: 'd2', createdAtMs: 1_795_000_200_000 }
+  return sampleModels({
+    installed: [
+      ...sampleModels().installed,
+      sampleInstalled({
+        id: 'my-model',
+        name: 'Mistral Small 24B (my own file)',
+        fileName: 'mistral-small-24b-instruct-2501-q6_k.gguf',
+        sizeBytes: 19_345_940_320,
+        parameters: 23_572_403_200,
+        license: null,
+        hashOrigin: null,
+        owned: false,
+        fit: squeezed,
+      }),
+      sampleInstalled({
+        id: 'hf-model',
+        name: 'Llama 3.2 3B Instruct',
+        fileName: 'Llama-3.2-3B-Instruct-Q4_K_M.gguf',
+        license: 'LicenseRef-Llama-3.2-Community',
+        hashOrigin: 'server',
+        error: error(
+          'MODEL_FILE_CHANGED',
+          'The file of the model hf-model has changed its size.',
+          'Delete the model and download it again.',
+        ),
+      }),
+    ],
+    offered: [
+      sampleOffer({
+        id: 'qwen2.5:0.5b-q4_k_m',
+        name: 'Qwen2.5 0.5B Instruct',
+        sizeBytes: 491_400_032,
+        installed: true,
+      }),
+      sampleOffer({
+        id: 'qwen2.5:0.5b-q8_0',
+        name: 'Qwen2.5 0.5B Instruct',
+        quantisation: 'Q8_0',
+        sizeBytes: null,
+        hashPinned: false,
+      }),
+      sampleOffer(),
+      sampleOffer({
+        id: 'qwen2.5:3b-q4_k_m',
+        name: 'Qwen2.5 3B Instruct',
+        license: 'LicenseRef-Qwen-Research',
+        fit: squeezed,
+      }),
+      sampleOffer({
+        id: 'gpt-oss:120b-mxfp4',
+        family: 'gpt-oss',
+        publisher: 'OpenAI',
+        name: 'gpt-oss 120B',
+        quantisation: 'MXFP4',
+        sizeBytes: 63_387_346_464,
+        contextTokens: 131_072,
+        fit: tooLarge,
+      }),
+    ],
+    downloads: [
+      sampleDownload(),
+      sampleDownload({
+        ...own,
+        modelId: 'qwen3:4b-q4_k_m',
+        source: 'qwen3:4b-q4_k_m',
+        state: 'queued',
+        doneBytes: 0,
+      }),
+      sampleDownload({
+        ...own,
+        id: 'd3',
+        modelId: 'bartowski/Phi-4-GGUF:Q4_K_M',
+        source: 'hf:bartowski/Phi-4-GGUF:Q4_K_M',
+        state: 'waiting',
+        waitingFor: 'disk',
+        hashOrigin: 'server',
+        error: error(
+          'DOWNLOAD_DISK_FULL',
+          'The disk has no room for the rest of the file.',
+          'Free 3.1 GB; the download goes on by itself.',
+        ),
+      }),
+      sampleDownload({
+        ...own,
+        id: 'd4',
+        modelId: 'smollm2:135m-q4_k_m',
+        source: 'smollm2:135m',
+        state: 'verifying',
+        sizeBytes: 105_454_432,
+        doneBytes: 105_454_432,
+      }),
+      sampleDownload({
+        ...own,
+        id: 'd5',
+        modelId: 'llama3.2:1b-q4_k_m',
+        source: 'llama3.2:1b',
+        state: 'quarantined',
+        attempt: 2,
+        doneBytes: 807_694_464,
+        sizeBytes: 807_694_464,
+        error: error(
+          'DOWNLOAD_HASH_MISMATCH',
+          'The file is not the one that the catalogue names.',
+          'Download it again; if it happens again, do not trust this source.',
+        ),
+      }),
+      sampleDownload({
+        ...own,
+        id: 'd6',
+        modelId: 'qwen3:0.6b-q8_0',
+        source: 'qwen3:0.6b-q8_0',
+        state: 'paused',
+        attempt: 3,
+      }),
+    ],
+    disk: { installedBytes: 21_845_940_320, downloadingBytes: 2_113_000_000, freeBytes: 9_400_000_000 },
+    settings: { idleUnloadMinutes: null, declaredPowerW: 240, downloadBytesPerSecond: 12_500_000 },
+  })
+}
+
+const noModels = (): ModelsView =>
+  sampleModels({
+    installed: [],
+    offered: [],
+    disk: { installedBytes: 0, downloadingBytes: 0, freeBytes: 9e9 },
+  })
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 

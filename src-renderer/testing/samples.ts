@@ -1,5 +1,15 @@
 import { createHash } from 'node:crypto'
-import type { Earnings, EarningsRange, HostStatus, Trade } from '../../src-preload/contract/index.ts'
+import type {
+  Download,
+  Earnings,
+  EarningsRange,
+  HardwareInfo,
+  HostStatus,
+  InstalledModel,
+  ModelsView,
+  OfferedModel,
+  Trade,
+} from '../../src-preload/contract/index.ts'
 
 export const hex32 = (seed: string): string => createHash('sha256').update(seed).digest('hex')
 
@@ -27,14 +37,15 @@ export function sampleStatus(change: Partial<HostStatus> = {}): HostStatus {
     },
     engine: {
       state: 'ready',
-      backend: 'cpu',
-      deviceName: 'AMD EPYC 7B13',
+      backend: 'cuda',
+      deviceName: 'NVIDIA GeForce RTX 4070',
       threads: 2,
       slots: 4,
       restarts: 0,
       retryAtMs: null,
       error: null,
     },
+    hardware: sampleHardware(),
     jobs: { running: 0, queued: 0 },
     safety: { killSwitch: null, approvals: [] },
     ledger: {
@@ -46,6 +57,123 @@ export function sampleStatus(change: Partial<HostStatus> = {}): HostStatus {
       recovery: null,
       writable: true,
     },
+    ...change,
+  }
+}
+
+export const gib = (count: number): number => Math.floor(count * 2 ** 30)
+
+export function sampleHardware(change: Partial<HardwareInfo> = {}): HardwareInfo {
+  return {
+    cpu: { model: 'AMD Ryzen 9 7900X', cores: 24, physicalCores: 12 },
+    memoryTotalBytes: gib(32),
+    gpus: [
+      {
+        id: 'gpu-0',
+        vendor: 'nvidia',
+        name: 'NVIDIA GeForce RTX 4070',
+        vramTotalBytes: gib(12),
+        isUnified: false,
+        driverVersion: '570.86',
+      },
+    ],
+    compute: {
+      backend: 'cuda',
+      expectedBackend: 'cuda',
+      degraded: false,
+      sentence: 'The engine computes with CUDA on NVIDIA GeForce RTX 4070.',
+      nextStep: null,
+    },
+    ...change,
+  }
+}
+
+const fits = {
+  verdict: 'fits',
+  needBytes: gib(1.1),
+  sentence: 'The model fits on the GPU, with 4 slots of 4096 tokens.',
+} as const
+
+export function sampleInstalled(change: Partial<InstalledModel> = {}): InstalledModel {
+  return {
+    id: 'qwen2.5:0.5b-q4_k_m',
+    name: 'Qwen2.5 0.5B Instruct',
+    fileName: 'qwen2.5-0.5b-q4_k_m.gguf',
+    sizeBytes: 491_400_032,
+    parameters: 494_032_768,
+    contextTokens: 32_768,
+    license: 'Apache-2.0',
+    embedded: false,
+    hashOrigin: 'catalogue',
+    owned: true,
+    chosen: false,
+    fit: fits,
+    error: null,
+    ...change,
+  }
+}
+
+export function sampleOffer(change: Partial<OfferedModel> = {}): OfferedModel {
+  return {
+    id: 'qwen2.5:1.5b-q4_k_m',
+    name: 'Qwen2.5 1.5B Instruct',
+    publisher: 'Qwen',
+    family: 'qwen2.5',
+    quantisation: 'Q4_K_M',
+    license: 'Apache-2.0',
+    licenseUrl: 'https://huggingface.co/Qwen/Qwen2.5-1.5B-Instruct',
+    contextTokens: 32_768,
+    sizeBytes: 1_117_320_736,
+    hashPinned: true,
+    installed: false,
+    fit: fits,
+    ...change,
+  }
+}
+
+export function sampleDownload(change: Partial<Download> = {}): Download {
+  return {
+    id: 'd1',
+    modelId: 'qwen2.5:1.5b-q4_k_m',
+    source: 'qwen2.5:1.5b',
+    state: 'running',
+    waitingFor: null,
+    error: null,
+    sizeBytes: 1_117_320_736,
+    doneBytes: 402_653_184,
+    attempt: 1,
+    bytesPerSecond: 12_400_000,
+    secondsLeft: 58,
+    sha256: hex32('file'),
+    hashOrigin: 'catalogue',
+    license: 'Apache-2.0',
+    createdAtMs: 1_795_000_100_000,
+    ...change,
+  }
+}
+
+export function sampleModels(change: Partial<ModelsView> = {}): ModelsView {
+  return {
+    installed: [
+      sampleInstalled({
+        id: MODEL_ID,
+        name: 'Tirami Concierge',
+        fileName: 'tirami-concierge-3m-q8_0.gguf',
+        sizeBytes: 3_611_648,
+        parameters: 3_214_080,
+        contextTokens: 512,
+        license: 'MIT',
+        embedded: true,
+        hashOrigin: null,
+        owned: false,
+        chosen: true,
+      }),
+      sampleInstalled(),
+    ],
+    offered: [sampleOffer()],
+    downloads: [],
+    disk: { installedBytes: 495_011_680, downloadingBytes: 0, freeBytes: 212_000_000_000 },
+    settings: { idleUnloadMinutes: 15, declaredPowerW: null, downloadBytesPerSecond: null },
     ...change,
   }
 }
@@ -99,6 +227,7 @@ export function sampleEarnings(range: EarningsRange, trades: readonly Trade[]): 
   return {
     range,
     allTimeTrm: sum(trades),
+    allTimeOnCreditTrm: '0',
     allTimeOwnKeysTrm: sum(trades.filter(({ ownKey }) => ownKey)),
     rangeTrm: sum(inRange),
     rangeOwnKeysTrm: sum(inRange.filter(({ ownKey }) => ownKey)),

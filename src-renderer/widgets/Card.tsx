@@ -11,7 +11,7 @@ interface CardProps {
 export function Card({ id, title, aside, children }: CardProps) {
   const titleId = useId()
   return (
-    <section id={id} className="card" aria-labelledby={titleId}>
+    <section id={id} className="card" aria-labelledby={titleId} tabIndex={-1}>
       <header className="card__head">
         <h2 id={titleId}>{title}</h2>
         {aside}

@@ -1,2 +1,2 @@
-export { createReasoning } from './reasoning.ts'
+export { createReasoning, type Reasoning } from './reasoning.ts'
 export { serveReason } from './serve.ts'

@@ -6,13 +6,13 @@ export interface ReasoningWorkerData {
   directory: string
 }
 
+/** What the host asks: the most operations a request can take, its answer, or a question to try. */
+export type ReasoningQuestion =
+  | { name: 'bound' | 'reason'; request: ReasonRequest }
+  | { name: 'example'; task: string; seed: number }
+
 /** Host → worker; each gets one answer with the same id. */
-export interface ReasoningCall {
-  id: number
-  /** `bound`: the most operations it can take; `reason`: the answer. */
-  name: 'bound' | 'reason'
-  request: ReasonRequest
-}
+export type ReasoningCall = ReasoningQuestion & { id: number }
 
 const Thought = z.object({
   answer: z.unknown(),
@@ -37,6 +37,7 @@ export const ReasoningAnswer = z.discriminatedUnion('type', [
   z.object({ type: z.literal('ready'), tasks: z.array(z.string()) }),
   z.object({ type: z.literal('bound'), id: z.number(), flop: z.number().nonnegative() }),
   z.object({ type: z.literal('thought'), id: z.number(), thought: Thought }),
+  z.object({ type: z.literal('example'), id: z.number(), input: z.unknown() }),
   z.object({ type: z.literal('failed'), id: z.number(), error: Failure }),
 ])
 export type ReasoningAnswer = z.infer<typeof ReasoningAnswer>

@@ -1,7 +1,13 @@
 import { Worker } from 'node:worker_threads'
 import { TiramiError } from '../../kernel/index.ts'
 import type { ReasonRequest } from '../../recursion/index.ts'
-import { ReasoningAnswer, type ReasoningCall, type ReasoningWorkerData, type Thought } from './messages.ts'
+import {
+  ReasoningAnswer,
+  type ReasoningCall,
+  type ReasoningQuestion,
+  type ReasoningWorkerData,
+  type Thought,
+} from './messages.ts'
 
 /** The recursive model in a thread of its own: it may think for seconds. */
 export interface Reasoning {
@@ -11,6 +17,8 @@ export interface Reasoning {
   bound(request: ReasonRequest): Promise<bigint>
   /** @throws TiramiError REASONING_BUSY (429), REASONING_CRASHED (502), CANCELLED, and as `bound` */
   reason(request: ReasonRequest, signal: AbortSignal): Promise<Thought>
+  /** A question of the task that training never saw. @throws TiramiError TASK_UNKNOWN */
+  example(task: string, seed: number): Promise<unknown>
   close(): Promise<void>
 }
 
@@ -56,9 +64,9 @@ class Thread {
     return this.#waiting.size
   }
 
-  async ask(name: ReasoningCall['name'], request: ReasonRequest): Promise<Reply> {
+  async ask(question: ReasoningQuestion): Promise<Reply> {
     await this.ready
-    const call: ReasoningCall = { id: this.#nextId++, name, request }
+    const call: ReasoningCall = { ...question, id: this.#nextId++ }
     const answer = Promise.withResolvers<Reply>()
     this.#waiting.set(call.id, answer)
     this.#worker.postMessage(call)
@@ -88,8 +96,8 @@ export function createReasoning(options: ReasoningOptions): Reasoning {
     }
     return thread
   }
-  const ask = async (name: ReasoningCall['name'], request: ReasonRequest): Promise<Reply> => {
-    const answer = await current().ask(name, request)
+  const ask = async (question: ReasoningQuestion): Promise<Reply> => {
+    const answer = await current().ask(question)
     if (answer.type !== 'failed') return answer
     const { code, message, nextStep, httpStatus } = answer.error
     throw new TiramiError(code, message, { nextStep, httpStatus })
@@ -97,7 +105,7 @@ export function createReasoning(options: ReasoningOptions): Reasoning {
   return {
     tasks: () => current().ready,
     bound: async (request) => {
-      const answer = await ask('bound', request)
+      const answer = await ask({ name: 'bound', request })
       return BigInt(Math.ceil(answer.type === 'bound' ? answer.flop : 0))
     },
     reason: async (request, signal) => {
@@ -108,12 +116,16 @@ export function createReasoning(options: ReasoningOptions): Reasoning {
       try {
         if (signal.aborted) throw cancelled()
         // A thought is short and cannot be interrupted: whoever leaves does not wait for its end.
-        const answer = await Promise.race([ask('reason', request), left.promise])
+        const answer = await Promise.race([ask({ name: 'reason', request }), left.promise])
         if (answer.type !== 'thought') throw crashed(new Error('the thread answered something else'))
         return answer.thought
       } finally {
         signal.removeEventListener('abort', leave)
       }
+    },
+    example: async (task, seed) => {
+      const answer = await ask({ name: 'example', task, seed })
+      return answer.type === 'example' ? answer.input : null
     },
     close: async () => {
       closed = true

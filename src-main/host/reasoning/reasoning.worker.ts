@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import { TiramiError } from '../../kernel/index.ts'
-import { createReasoner } from '../../recursion/index.ts'
+import { createReasoner, TASKS } from '../../recursion/index.ts'
 import type { ReasoningAnswer, ReasoningCall, ReasoningWorkerData } from './messages.ts'
 
 const { directory } = workerData as ReasoningWorkerData
@@ -16,16 +16,27 @@ const reasoner = createReasoner(
     })),
 )
 
-function answer({ id, name, request }: ReasoningCall): ReasoningAnswer {
+function answer(call: ReasoningCall): ReasoningAnswer {
+  const { id } = call
   try {
-    if (name === 'bound') return { type: 'bound', id, flop: reasoner.maximumFlop(request) }
-    const thought = reasoner.reason(request)
+    if (call.name === 'example') return { type: 'example', id, input: exampleOf(call.task, call.seed) }
+    if (call.name === 'bound') return { type: 'bound', id, flop: reasoner.maximumFlop(call.request) }
+    const thought = reasoner.reason(call.request)
     return { type: 'thought', id, thought: { ...thought, steps: [...thought.steps] } }
   } catch (error) {
     if (!(error instanceof TiramiError)) throw error
     const { code, message, nextStep, httpStatus } = error
     return { type: 'failed', id, error: { code, message, nextStep, httpStatus } }
   }
+}
+
+function exampleOf(name: string, seed: number): unknown {
+  const [item] = TASKS.get(name)?.testItems(1, seed) ?? []
+  if (item) return item.input
+  throw new TiramiError('TASK_UNKNOWN', `There is no task named ${name}.`, {
+    nextStep: 'Take one from the list of tasks.',
+    httpStatus: 404,
+  })
 }
 
 const post = (message: ReasoningAnswer): void => parentPort?.postMessage(message)

@@ -2,7 +2,7 @@ import { useState } from 'react'
 import type { HostStatus } from '../../../src-preload/contract/index.ts'
 import { useStatus } from '../../stores/context.tsx'
 import { Card, CopyButton, CopyField, Segmented } from '../../widgets/index.ts'
-import { Pending } from './Pending.tsx'
+import { Pending } from '../Pending.tsx'
 import { type Language, snippet } from './snippet.ts'
 
 const languages: readonly { value: Language; content: string }[] = [

@@ -1,10 +1,10 @@
 import { Coffee } from 'lucide-react'
+import { lazy, Suspense } from 'react'
 import type { Earnings, EarningsRange } from '../../../src-preload/contract/index.ts'
 import { formatTrm, groupDigits, plural } from '../../format/index.ts'
 import { useEarnings, useStatus } from '../../stores/context.tsx'
 import { Card, EmptyState, ErrorState, Segmented } from '../../widgets/index.ts'
-import { EarningsChart } from './EarningsChart.tsx'
-import { Pending } from './Pending.tsx'
+import { Pending } from '../Pending.tsx'
 
 const ranges: readonly { value: EarningsRange; content: string }[] = [
   { value: '24h', content: '24 h' },
@@ -12,6 +12,18 @@ const ranges: readonly { value: EarningsRange; content: string }[] = [
   { value: '30d', content: '30 d' },
 ]
 const rangeNames = { '24h': 'the last 24 hours', '7d': 'the last 7 days', '30d': 'the last 30 days' } as const
+
+/** The library that draws is more than half of the window's code; the rest is not kept waiting for it. */
+const EarningsChart = lazy(() =>
+  import('./EarningsChart.tsx').then(
+    ({ EarningsChart }) => ({ default: EarningsChart }),
+    () => ({ default: ChartMissing }),
+  ),
+)
+
+function ChartMissing() {
+  return <p className="muted">The chart could not be loaded. Load the window again to see it.</p>
+}
 
 export function EarningsPanel() {
   const { range, earnings, loading, loadError, load, selectRange } = useEarnings((state) => state)
@@ -60,6 +72,12 @@ function Totals({ earnings }: { earnings: Earnings }) {
             <span className="totals__own">
               {formatTrm(earnings.allTimeOwnKeysTrm)} paid by your own keys: use, not income
             </span>
+            {earnings.allTimeOnCreditTrm === '0' ? null : (
+              <span className="totals__credit">
+                {formatTrm(earnings.allTimeOnCreditTrm)} of what others paid stands on the credit you gave
+                them
+              </span>
+            )}
           </p>
         </>
       ) : null}
@@ -83,7 +101,9 @@ function Range({ earnings }: { earnings: Earnings }) {
         <strong>{formatTrm(earnings.rangeTrm)}</strong> from {plural(earnings.rangeTrades, 'trade')} in{' '}
         {rangeNames[earnings.range]}
       </p>
-      <EarningsChart earnings={earnings} name={`Earnings in ${rangeNames[earnings.range]}`} />
+      <Suspense fallback={<div className="chart" />}>
+        <EarningsChart earnings={earnings} name={`Earnings in ${rangeNames[earnings.range]}`} />
+      </Suspense>
     </>
   )
 }

@@ -1,9 +1,23 @@
-import { FlaskConical } from 'lucide-react'
-import type { EngineStatus, HostStatus, ModelInfo } from '../../../src-preload/contract/index.ts'
-import { formatBytes, formatDuration, formatFlop, groupDigits, withSiPrefix } from '../../format/index.ts'
+import { CircleCheck, FlaskConical, TriangleAlert } from 'lucide-react'
+import type {
+  EngineStatus,
+  HardwareInfo,
+  HostStatus,
+  ModelInfo,
+} from '../../../src-preload/contract/index.ts'
+import {
+  formatBytes,
+  formatDuration,
+  formatFlop,
+  formatMemory,
+  groupDigits,
+  plural,
+  withSiPrefix,
+} from '../../format/index.ts'
 import { useStatus } from '../../stores/context.tsx'
 import { Badge, Card, EmptyState, ErrorState, Stat, useNow } from '../../widgets/index.ts'
-import { Pending } from './Pending.tsx'
+import { computesOn, engineStates } from '../engine-words.ts'
+import { Pending } from '../Pending.tsx'
 
 export function MachinePanel() {
   const status = useStatus((state) => state.status)
@@ -25,12 +39,13 @@ function Machine({ status }: { status: HostStatus }) {
     <>
       {status.model === null ? (
         <EmptyState icon={FlaskConical} title="No model loaded">
-          The host serves as soon as a model is loaded. Start it with a model to begin.
+          The host serves as soon as a model is loaded. Choose one on the page <a href="#/models">Models</a>.
         </EmptyState>
       ) : (
         <Model model={status.model} />
       )}
       <Engine engine={status.engine} />
+      <Hardware hardware={status.hardware} />
     </>
   )
 }
@@ -62,20 +77,6 @@ function Model({ model }: { model: ModelInfo }) {
   )
 }
 
-const backends = { cpu: 'CPU, no GPU in use', metal: 'Metal', cuda: 'CUDA', vulkan: 'Vulkan' } as const
-const engineStates = {
-  starting: { tone: 'warn', label: 'Starting' },
-  ready: { tone: 'earning', label: 'Ready' },
-  restarting: { tone: 'warn', label: 'Restarting' },
-  stopped: { tone: 'plain', label: 'Stopped' },
-  failed: { tone: 'bad', label: 'Failed' },
-} as const
-
-function computesOn({ backend, state }: EngineStatus): string {
-  if (backend !== null) return backends[backend]
-  return state === 'stopped' ? 'Nothing now' : 'Not reported yet'
-}
-
 function Engine({ engine }: { engine: EngineStatus }) {
   const { tone, label } = engineStates[engine.state]
   return (
@@ -101,4 +102,58 @@ function RetryCountdown({ atMs }: { atMs: number }) {
   const leftMs = atMs - useNow(1_000)
   const when = leftMs < 1_000 ? 'now' : `in ${formatDuration(Math.ceil(leftMs / 1_000) * 1_000)}`
   return <p className="machine__retry figures">The next start is tried {when}.</p>
+}
+
+function Hardware({ hardware }: { hardware: HardwareInfo | null }) {
+  return (
+    <div className="machine__part">
+      <div className="machine__name">
+        <h3>Machine</h3>
+      </div>
+      {hardware === null ? (
+        <p className="muted">The host is looking at the machine.</p>
+      ) : (
+        <>
+          <Compute compute={hardware.compute} />
+          <dl className="machine__stats">
+            <Stat label="Processor">{hardware.cpu.model}</Stat>
+            <Stat label="Cores">{coresOf(hardware.cpu)}</Stat>
+            <Stat label="Memory">{formatMemory(hardware.memoryTotalBytes)}</Stat>
+            {hardware.gpus.length === 0 ? <Stat label="GPU">None found</Stat> : null}
+            {hardware.gpus.map((gpu) => (
+              <Stat key={gpu.id} label="GPU">
+                {gpu.name}
+                <span className="machine__gpu">{gpuFacts(gpu)}</span>
+              </Stat>
+            ))}
+          </dl>
+        </>
+      )}
+    </div>
+  )
+}
+
+function Compute({ compute }: { compute: HardwareInfo['compute'] }) {
+  const Icon = compute.degraded ? TriangleAlert : CircleCheck
+  return (
+    <p className="machine__compute" data-degraded={compute.degraded}>
+      <Icon size={15} aria-hidden="true" />
+      <span>
+        {compute.sentence} {compute.nextStep}
+      </span>
+    </p>
+  )
+}
+
+function coresOf({ cores, physicalCores }: HardwareInfo['cpu']): string {
+  if (physicalCores === null || physicalCores === cores) return groupDigits(cores)
+  return `${plural(physicalCores, 'core')}, ${plural(cores, 'thread')}`
+}
+
+function gpuFacts({ vramTotalBytes, isUnified, driverVersion }: HardwareInfo['gpus'][number]): string {
+  const memory =
+    vramTotalBytes === null
+      ? 'memory not known'
+      : `${formatMemory(vramTotalBytes)}${isUnified ? ' of the main memory' : ''}`
+  return driverVersion === null ? memory : `${memory}, driver ${driverVersion}`
 }

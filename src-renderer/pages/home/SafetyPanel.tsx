@@ -3,7 +3,7 @@ import type { Approval } from '../../../src-preload/contract/index.ts'
 import { formatRelative, formatTrm, shortHex } from '../../format/index.ts'
 import { useStatus } from '../../stores/context.tsx'
 import { Button, Card, ErrorState, useNow } from '../../widgets/index.ts'
-import { Pending } from './Pending.tsx'
+import { Pending } from '../Pending.tsx'
 
 /** The kill switch, and the questions that guests' expensive requests put to the owner. */
 export function SafetyPanel() {

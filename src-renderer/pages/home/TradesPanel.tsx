@@ -12,7 +12,7 @@ import {
 import { useStatus, useTrades } from '../../stores/context.tsx'
 import { TRADES_KEPT } from '../../stores/trades.ts'
 import { Badge, Button, Card, EmptyState, ErrorState, useNow } from '../../widgets/index.ts'
-import { Pending } from './Pending.tsx'
+import { Pending } from '../Pending.tsx'
 import { TradeDialog } from './TradeDialog.tsx'
 
 export function TradesPanel() {

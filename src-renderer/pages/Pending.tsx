@@ -1,7 +1,7 @@
 import { Unplug } from 'lucide-react'
-import type { PublicErrorData } from '../../../src-preload/contract/index.ts'
-import { useConnection } from '../../stores/context.tsx'
-import { EmptyState, ErrorState, Skeleton } from '../../widgets/index.ts'
+import type { PublicErrorData } from '../../src-preload/contract/index.ts'
+import { useConnection } from '../stores/context.tsx'
+import { EmptyState, ErrorState, Skeleton } from '../widgets/index.ts'
 
 interface PendingProps {
   /** What is being waited for, as in “Loading …”. */

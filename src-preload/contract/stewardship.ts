@@ -1,0 +1,289 @@
+import { z } from 'zod'
+
+const Count = z.number().int().nonnegative()
+const TimestampMs = Count
+/** Amounts of money in the owner's currency: for display and guardrails, never booked. */
+const Money = z.number().nonnegative().max(1e12)
+const HaltThreshold = z.number().min(0.05).max(0.99)
+
+const Serving = z.strictObject({
+  paused: z.boolean().default(false).describe('The host takes no work.'),
+  force_full_depth: z
+    .boolean()
+    .default(false)
+    .describe('The thermostat rests and every question gets the most depth that the bounds allow.'),
+})
+
+const Prices = z.strictObject({
+  currency: z
+    .string()
+    .regex(/^[A-Z]{3}$/, 'three capital letters, such as EUR')
+    .default('EUR')
+    .describe('Currency of all amounts in this file.'),
+  per_trm: z
+    .number()
+    .positive()
+    .max(1e6)
+    .nullable()
+    .default(null)
+    .describe('What one TRM is worth to you; without it no return is computed.'),
+  per_kwh: Money.max(1e4)
+    .nullable()
+    .default(null)
+    .describe('Price of electricity; without it no cost is computed.'),
+})
+
+const ThermostatValues = z.strictObject({
+  target_roi: z
+    .number()
+    .min(-0.9)
+    .max(1e6)
+    .default(1)
+    .describe('Return that depth is spent down to: (value - electricity) / electricity.'),
+  hysteresis: z
+    .number()
+    .min(0.05)
+    .max(0.9)
+    .default(0.2)
+    .describe('Part by which value / electricity may leave its target before anything changes.'),
+  window_jobs: z.number().int().min(5).max(500).default(20).describe('Jobs that one decision looks at.'),
+  min_inner_cycles: z.number().int().min(1).max(64).default(3).describe('Fewest inner cycles per step.'),
+  max_inner_cycles: z.number().int().min(1).max(64).default(8).describe('Most inner cycles per step.'),
+  min_outer_steps: z.number().int().min(1).max(64).default(2).describe('Fewest outer steps per question.'),
+  max_outer_steps: z.number().int().min(1).max(64).default(5).describe('Most outer steps per question.'),
+  min_halt_threshold: HaltThreshold.default(0.45).describe('Least sureness at which thinking stops.'),
+  max_halt_threshold: HaltThreshold.default(0.85).describe('Most sureness that is waited for.'),
+  min_concurrency: z.number().int().min(1).max(64).default(1).describe('Fewest questions side by side.'),
+  max_concurrency: z.number().int().min(1).max(64).default(6).describe('Most questions side by side.'),
+})
+
+const SentinelValues = z.strictObject({
+  roi_floor: z
+    .number()
+    .min(-1)
+    .max(1e6)
+    .default(0.25)
+    .describe('Return below which the host stops; -1 never stops it.'),
+  min_samples: z.number().int().min(1).max(200).default(10).describe('Jobs before the return is judged.'),
+  roi_window_jobs: z
+    .number()
+    .int()
+    .min(1)
+    .max(200)
+    .default(50)
+    .describe('Latest jobs that the return is over.'),
+  daily_budget: Money.nullable()
+    .default(5)
+    .describe('Most electricity cost per day (UTC); null sets no limit.'),
+  max_latency_ms: z
+    .number()
+    .int()
+    .min(1)
+    .max(86_400_000)
+    .default(900_000)
+    .describe('Longest that a job may take, in milliseconds.'),
+  max_cycles: z
+    .number()
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .default(40_000)
+    .describe('Most network calls that one job may spend.'),
+  failure_streak: z
+    .number()
+    .int()
+    .min(1)
+    .max(100)
+    .default(5)
+    .describe('Failures in a row that stop the host.'),
+})
+
+const TelemetryValues = z.strictObject({
+  max_file_bytes: z
+    .number()
+    .int()
+    .min(65_536)
+    .max(1_073_741_824)
+    .default(16_777_216)
+    .describe('Size at which a new telemetry file is begun.'),
+})
+
+/** What the owner decides: the content of `owner.yaml`. What the file leaves out has its default. */
+export const OwnerValues = z
+  .strictObject({
+    serving: Serving.prefault({}),
+    prices: Prices.prefault({}),
+    thermostat: ThermostatValues.prefault({}),
+    sentinel: SentinelValues.prefault({}),
+    telemetry: TelemetryValues.prefault({}),
+  })
+  .superRefine((values, context) => {
+    const { thermostat, sentinel } = values
+    const problem = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message })
+    for (const knob of ['inner_cycles', 'outer_steps', 'halt_threshold', 'concurrency'] as const) {
+      if (thermostat[`min_${knob}`] > thermostat[`max_${knob}`])
+        problem(['thermostat', `max_${knob}`], `it is below min_${knob}`)
+    }
+    if (thermostat.min_inner_cycles * thermostat.min_outer_steps > sentinel.max_cycles)
+      problem(['sentinel', 'max_cycles'], 'the least depth of the thermostat is already above it')
+    if (sentinel.min_samples > sentinel.roi_window_jobs)
+      problem(['sentinel', 'roi_window_jobs'], 'it is below min_samples')
+  })
+export type OwnerValues = z.infer<typeof OwnerValues>
+
+/** `section.name` of one value in `owner.yaml`. */
+const OwnerKey = z.string().regex(/^[a-z]{1,32}\.[a-z_]{1,32}$/)
+const OwnerScalar = z.union([z.boolean(), z.number(), z.string().max(64), z.null()])
+
+export const OwnerChange = z.strictObject({ key: OwnerKey, value: OwnerScalar })
+export type OwnerChange = z.infer<typeof OwnerChange>
+
+/** One value with what it may be, for a form. */
+export const OwnerField = z.object({
+  key: OwnerKey,
+  type: z.enum(['boolean', 'integer', 'number', 'text']),
+  nullable: z.boolean(),
+  minimum: z.number().nullable(),
+  maximum: z.number().nullable(),
+  fallback: OwnerScalar,
+  value: OwnerScalar,
+  about: z.string(),
+})
+export type OwnerField = z.infer<typeof OwnerField>
+
+/** Why the file is not in force; the last good values are. */
+export const OwnerFileProblem = z.object({
+  /** From 1; null where the fault is the whole file's. */
+  line: z.number().int().positive().nullable(),
+  reason: z.string(),
+})
+export type OwnerFileProblem = z.infer<typeof OwnerFileProblem>
+
+export const ThermostatView = z.object({
+  innerCycles: Count,
+  outerSteps: Count,
+  haltThreshold: z.number(),
+  concurrency: Count,
+  forced: z.boolean(),
+  /** Why the settings are what they are. */
+  sentence: z.string(),
+  changedAtMs: TimestampMs.nullable(),
+})
+export type ThermostatView = z.infer<typeof ThermostatView>
+
+export const ConsoleView = z.object({
+  values: OwnerValues,
+  fields: z.array(OwnerField),
+  problem: OwnerFileProblem.nullable(),
+  thermostat: ThermostatView,
+})
+export type ConsoleView = z.infer<typeof ConsoleView>
+
+export const SentinelLevel = z.enum(['green', 'amber', 'red'])
+export type SentinelLevel = z.infer<typeof SentinelLevel>
+
+export const GuardrailName = z.enum([
+  'daily_budget',
+  'recursion',
+  'metrics',
+  'latency',
+  'roi_floor',
+  'failure_streak',
+])
+export type GuardrailName = z.infer<typeof GuardrailName>
+
+export const GuardrailView = z.object({
+  name: GuardrailName,
+  level: SentinelLevel,
+  /** Null: not measured. */
+  value: z.number().nullable(),
+  /** Null: no limit. */
+  limit: z.number().nullable(),
+  sentence: z.string(),
+})
+export type GuardrailView = z.infer<typeof GuardrailView>
+
+export const SentinelView = z.object({
+  level: SentinelLevel,
+  reason: z.string(),
+  nextStep: z.string(),
+  /** Since when it is red. */
+  pausedAtMs: TimestampMs.nullable(),
+  guardrails: z.array(GuardrailView),
+  roi: z.object({
+    /** Value / electricity; null: nothing measured yet. */
+    gross: z.number().nullable(),
+    /** (value - electricity) / electricity. */
+    net: z.number().nullable(),
+    samples: Count,
+    /** How the energy of the samples is known. */
+    energy: z.enum(['measured', 'declared', 'mixed', 'unknown']),
+  }),
+  /** Electricity cost of this UTC day. */
+  costToday: z.number(),
+  /** Jobs of this day whose electricity is not known: they are not in `costToday`. */
+  unmeasuredJobsToday: Count,
+  currency: z.string(),
+})
+export type SentinelView = z.infer<typeof SentinelView>
+
+export const TelemetryKind = z.enum([
+  'JobServed',
+  'TRMInference',
+  'SentinelStatus',
+  'ThermostatUpdate',
+  'SimulationSummary',
+  'OwnerAction',
+  'EthereumLog',
+])
+export type TelemetryKind = z.infer<typeof TelemetryKind>
+
+export const TelemetryQuery = z.strictObject({
+  kinds: z.array(TelemetryKind).min(1).max(7).optional(),
+  fromMs: TimestampMs.optional(),
+  /** Not included. */
+  toMs: TimestampMs.optional(),
+  /** Part of the payload's JSON, in any case. */
+  text: z.string().min(1).max(200).optional(),
+  /** Only events before this one: the `nextBeforeSeq` of the page before. */
+  beforeSeq: z.number().int().positive().optional(),
+  limit: z.number().int().min(1).max(500).default(100),
+})
+export type TelemetryQuery = z.infer<typeof TelemetryQuery>
+
+export const TelemetryRecord = z.object({
+  ts: z.string(),
+  seq: z.number().int().positive(),
+  event_type: z.string(),
+  payload: z.record(z.string(), z.unknown()),
+  prevHash: z.string(),
+  hash: z.string(),
+})
+export type TelemetryRecord = z.infer<typeof TelemetryRecord>
+
+export const TelemetryPage = z.object({
+  /** Newest first. */
+  events: z.array(TelemetryRecord),
+  /** Where the next page begins; null: this was the last. A page may be short, or empty, and not be the last. */
+  nextBeforeSeq: z.number().int().positive().nullable(),
+})
+export type TelemetryPage = z.infer<typeof TelemetryPage>
+
+const None = z.strictObject({})
+
+/** Every answer is the whole view, so that the window never has to guess what a command changed. */
+export const stewardshipProcedures = {
+  'sentinel.get': { input: None, output: SentinelView },
+  /** The owner has looked into why it is red. */
+  'sentinel.resume': { input: None, output: SentinelView },
+  'console.get': { input: None, output: ConsoleView },
+  /** All changes or none. */
+  'console.set': {
+    input: z.strictObject({ changes: z.array(OwnerChange).min(1).max(64) }),
+    output: ConsoleView,
+  },
+  'console.pause': { input: None, output: ConsoleView },
+  'console.resume': { input: None, output: ConsoleView },
+  'console.fullDepth': { input: z.strictObject({ active: z.boolean() }), output: ConsoleView },
+  'telemetry.query': { input: TelemetryQuery, output: TelemetryPage },
+} as const

@@ -1,0 +1,14 @@
+import type { ProcedureName } from './schemas.ts'
+
+const CALL_TIMEOUT_MS = 30_000
+/** A model is read from the disk before it is loaded, and other servers are asked before one is added. */
+const LONG_CALL_TIMEOUT_MS: Partial<Record<ProcedureName, number>> = {
+  'models.load': 15 * 60_000,
+  'models.add': 2 * 60_000,
+  'reason.run': 2 * 60_000,
+}
+
+/** How long the host may take for a call before the window says that it did not answer, over any transport. */
+export function callTimeoutMs(procedure: string): number {
+  return (LONG_CALL_TIMEOUT_MS as Record<string, number | undefined>)[procedure] ?? CALL_TIMEOUT_MS
+}

@@ -1,0 +1,164 @@
+import { Download as DownloadIcon, SearchX } from 'lucide-react'
+import { useId, useState } from 'react'
+import type { Download, OfferedModel } from '../../../src-preload/contract/index.ts'
+import { formatBytes, groupDigits } from '../../format/index.ts'
+import {
+  Badge,
+  Button,
+  Card,
+  EmptyState,
+  ErrorState,
+  ExternalLink,
+  QuestionBar,
+  useQuestion,
+} from '../../widgets/index.ts'
+import { familiesOf, matching } from './catalogue-filter.ts'
+import { useCommand } from './command.ts'
+import { Fit } from './Fit.tsx'
+import { hasOwnTerms, licenseName, termsSentence } from './words.ts'
+
+interface CataloguePanelProps {
+  offered: OfferedModel[]
+  downloads: Download[]
+}
+
+export function CataloguePanel({ offered, downloads }: CataloguePanelProps) {
+  const [text, setText] = useState('')
+  const [fittingOnly, setFittingOnly] = useState(false)
+  const shown = matching(offered, { text, fittingOnly })
+  const downloading = new Set(downloads.map(({ modelId }) => modelId))
+  return (
+    <Card
+      id="catalogue"
+      title="Catalogue"
+      aside={
+        <p className="muted figures models__count" role="status">
+          {shown.length} of {offered.length} shown
+        </p>
+      }
+    >
+      <search className="filter">
+        <input
+          type="search"
+          className="field"
+          aria-label="Filter the catalogue"
+          placeholder="Filter by name, family, licence…"
+          value={text}
+          onChange={(event) => setText(event.target.value)}
+        />
+        <label className="filter__check">
+          <input
+            type="checkbox"
+            checked={fittingOnly}
+            onChange={(event) => setFittingOnly(event.target.checked)}
+          />
+          Only what fits this machine
+        </label>
+      </search>
+      {shown.length === 0 ? (
+        <EmptyState
+          icon={SearchX}
+          title={offered.length === 0 ? 'The catalogue is empty' : 'Nothing matches'}
+        >
+          {offered.length === 0
+            ? 'Add a model by its repository, its address or its path above.'
+            : 'Take a word out of the filter, or add a model that is not in the catalogue above.'}
+        </EmptyState>
+      ) : (
+        familiesOf(shown).map(({ family, models }) => (
+          <Family key={family} family={family} models={models} downloading={downloading} />
+        ))
+      )}
+    </Card>
+  )
+}
+
+interface FamilyProps {
+  family: string
+  models: OfferedModel[]
+  downloading: ReadonlySet<string>
+}
+
+function Family({ family, models, downloading }: FamilyProps) {
+  const headingId = useId()
+  return (
+    <section className="family" aria-labelledby={headingId}>
+      <h3 className="family__name" id={headingId}>
+        {family} <span className="muted">{models[0]?.publisher}</span>
+      </h3>
+      <ul className="rows">
+        {models.map((model) => (
+          <OfferRow key={model.id} model={model} downloading={downloading.has(model.id)} />
+        ))}
+      </ul>
+    </section>
+  )
+}
+
+function OfferRow({ model, downloading }: { model: OfferedModel; downloading: boolean }) {
+  const { id, name, installed, fit } = model
+  const nameId = useId()
+  const { running, error, offline, run } = useCommand(`offer ${id}`)
+  const accepting = useQuestion()
+  const doubts = doubtsAbout(model)
+  const download = () => void run('models.add', { source: id })
+  return (
+    <li className="row" aria-labelledby={nameId}>
+      <div className="row__name">
+        <h4 id={nameId}>{name}</h4>
+        <code className="muted">{id}</code>
+      </div>
+      <OfferFacts model={model} />
+      <Fit fit={fit} />
+      <div className="row__actions">
+        {installed ? <Badge tone="earning">On this machine</Badge> : null}
+        {downloading && !installed ? <Badge>In the downloads</Badge> : null}
+        {installed || downloading ? null : (
+          <Button
+            ref={accepting.trigger}
+            aria-label={`Download ${name}, ${model.quantisation}`}
+            busy={running !== null}
+            disabled={offline || running !== null}
+            aria-expanded={doubts.length === 0 ? undefined : accepting.open}
+            onClick={doubts.length === 0 ? download : accepting.ask}
+          >
+            {running === null ? <DownloadIcon size={15} aria-hidden="true" /> : null}
+            Download
+          </Button>
+        )}
+      </div>
+      {error === null ? null : <ErrorState error={error} />}
+      {accepting.open ? (
+        <QuestionBar question={accepting} yes="Download" no="Not now" onYes={download}>
+          {doubts.join(' ')}
+        </QuestionBar>
+      ) : null}
+    </li>
+  )
+}
+
+/** What the owner should know before megabytes come over his line. */
+function doubtsAbout({ license, fit }: OfferedModel): string[] {
+  return [
+    ...(hasOwnTerms(license) ? [termsSentence(license)] : []),
+    ...(fit.verdict === 'too-large' ? ['This machine cannot load it as it is now.'] : []),
+  ]
+}
+
+function OfferFacts({ model }: { model: OfferedModel }) {
+  const { quantisation, sizeBytes, contextTokens, license, licenseUrl, hashPinned } = model
+  return (
+    <ul className="facts figures" aria-label="Facts">
+      <li>
+        <strong>{quantisation}</strong>
+      </li>
+      <li>{sizeBytes === null ? 'size not known yet' : formatBytes(sizeBytes)}</li>
+      <li>context {groupDigits(contextTokens)}</li>
+      <li>
+        <ExternalLink href={licenseUrl}>{licenseName(license)}</ExternalLink>
+        {hasOwnTerms(license) ? <span className="facts__terms"> terms of its own</span> : null}
+      </li>
+      <li>{hashPinned ? 'hash pinned' : 'hash from the server'}</li>
+    </ul>
+  )
+}
