@@ -3,8 +3,16 @@ import systeminformation from 'systeminformation'
 import type { HostStatus, ModelInfo } from '../../src-preload/contract/index.ts'
 import { createHardwareMonitor, systemPorts } from '../hardware/index.ts'
 import type { Engine, JobRequest, SpawnEngine } from '../inference/index.ts'
-import { type Clock, type Rng, systemClock, systemRng, TiramiError } from '../kernel/index.ts'
-import type { Ledger } from '../ledger/index.ts'
+import {
+  type Clock,
+  hexFromBytes,
+  type Rng,
+  readClockMs,
+  systemClock,
+  systemRng,
+  TiramiError,
+} from '../kernel/index.ts'
+import { type Ledger, treeHeadBytes } from '../ledger/index.ts'
 import { type Metering, openModelStore } from '../models/index.ts'
 import type { ReasonRequest } from '../recursion/index.ts'
 import type { Access } from './access.ts'
@@ -15,7 +23,7 @@ import { createSettlement, type Settlement } from './economy-settlement.ts'
 import { createEnergyMeter, type EnergyMeter } from './energy-meter.ts'
 import { EventLog } from './events.ts'
 import { ensurePrivateDirectory } from './files.ts'
-import { type Consumer, openKeys } from './keys.ts'
+import { type Consumer, type HostKeys, openKeys } from './keys.ts'
 import { createMachine } from './machine.ts'
 import { modelInfo } from './model.ts'
 import { openModelDesk } from './model-desk.ts'
@@ -44,6 +52,8 @@ export interface HostServices {
   safety: Safety
   economy: EconomyService
   settlement: Settlement
+  /** The present head of the log, signed by this node. */
+  signedHead(): SignedHead
   energy: Pick<EnergyMeter, 'of' | 'totals'>
   /** Tasks of the recursive model. */
   reasonTasks(): Promise<string[]>
@@ -264,6 +274,7 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     energy,
     reasonTasks: () => reasoning.tasks(),
     serveReason: (consumer, request, signal) => serveReason(ports, reasoning, consumer, request, signal),
+    signedHead: () => signedHead(ledger, keys.node, readClockMs(clock)),
     settlement: createSettlement({ directory: join(options.dataDirectory, 'ledger'), ledger, clock }),
     ledger,
     nodeId: keys.node.publicKeyHex,
@@ -314,6 +325,25 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
       return stopped
     },
   }
+}
+
+export interface SignedHead {
+  size: number
+  rootHex: string
+  timestampMs: number
+  nodeId: string
+  /** Over `treeHeadBytes`. */
+  signatureHex: string
+}
+
+function signedHead(
+  ledger: Pick<Ledger, 'transparency'>,
+  node: HostKeys['node'],
+  timestampMs: number,
+): SignedHead {
+  const head = ledger.transparency()
+  const signature = node.sign(treeHeadBytes(head, timestampMs))
+  return { ...head, timestampMs, nodeId: node.publicKeyHex, signatureHex: hexFromBytes(signature) }
 }
 
 /** Samples the market and does what is due: yield, loans, votes, slashing. A part that fails is tried again. */

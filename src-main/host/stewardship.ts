@@ -158,7 +158,7 @@ export async function openStewardship(options: StewardshipOptions): Promise<Stew
   const pauses = new EventTarget()
   let announced = viewOf()
 
-  /** An unreadable clock must not lose a job that was done: it is dated like the last event. */
+  /** With an unreadable clock what the owner sees stands still; work is refused meanwhile. */
   function nowMs(): number {
     try {
       return readClockMs(clock)

@@ -1,4 +1,4 @@
-import { hexFromBytes } from '../kernel/index.ts'
+import { bytesFromHex, concatBytes, hexFromBytes, u64le, utf8 } from '../kernel/index.ts'
 import { proofRangeInvalid } from './errors.ts'
 import type { TransparencyTree } from './transparency.ts'
 import type { ConsistencyProof, InclusionProof, TransparencyHead } from './types.ts'
@@ -17,6 +17,17 @@ function inRange<T>(prove: () => T): T {
 
 export function transparencyHead(tree: TransparencyTree): TransparencyHead {
   return { size: tree.size, rootHex: hexFromBytes(tree.root()) }
+}
+
+const HEAD_DOMAIN = utf8('tirami-tree-head-v1\0')
+
+/**
+ * What a node signs to stand by a head: domain ‖ size u64 ‖ time in ms u64, both little-endian ‖ root 32. Two signed heads
+ * of one size and different roots prove to anybody that the node showed two histories.
+ */
+export function treeHeadBytes({ size, rootHex }: TransparencyHead, timestampMs: number): Uint8Array {
+  const numbers = [size, timestampMs].map((value) => u64le(BigInt(value)))
+  return concatBytes(HEAD_DOMAIN, ...numbers, bytesFromHex(rootHex))
 }
 
 /** @throws TiramiError PROOF_RANGE_INVALID when the tree of `treeSize` trades does not hold leaf `index` */

@@ -18,8 +18,14 @@ beforeAll(async () => {
       registerProofs(
         app,
         {
+          signedHead: () => ({
+            size: 3,
+            rootHex: '11'.repeat(32),
+            timestampMs: 7,
+            nodeId: id,
+            signatureHex: '22',
+          }),
           ledger: {
-            transparency: () => ({ size: 3, rootHex: '11'.repeat(32) }),
             async proveInclusion(tradeId, treeSize = 3) {
               asked.push([tradeId, treeSize])
               if (treeSize > 3)
@@ -48,7 +54,10 @@ async function get(path: string) {
 }
 
 test('proofs leave in snake case, to callers who may read the ledger', async () => {
-  expect(await get('head')).toEqual({ status: 200, body: { tree_size: 3, root_hash: '11'.repeat(32) } })
+  expect(await get('head')).toEqual({
+    status: 200,
+    body: { tree_size: 3, root_hash: '11'.repeat(32), timestamp_ms: 7, node_id: id, signature: '22' },
+  })
   const inclusion = { type: 'inclusion', trade_id: id, index: 1, root_hash: 'r', leaf_hash: 'l' }
   expect(await get(`inclusion/${id}?tree_size=2`)).toEqual({
     status: 200,

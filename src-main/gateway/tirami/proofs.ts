@@ -1,10 +1,11 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
+import type { HostServices } from '../../host/index.ts'
 import { consistencyJson, inclusionJson, type Ledger } from '../../ledger/index.ts'
 import { type Authorise, parseBody } from '../requests.ts'
 
-interface ProofServices {
-  ledger: Pick<Ledger, 'transparency' | 'proveInclusion' | 'proveConsistency'>
+interface ProofServices extends Pick<HostServices, 'signedHead'> {
+  ledger: Pick<Ledger, 'proveInclusion' | 'proveConsistency'>
 }
 
 const Size = z
@@ -18,11 +19,21 @@ const InclusionQuery = z.object({ tree_size: Size.optional() })
 const ConsistencyQuery = z.object({ first: Size, second: Size.optional() })
 
 /** Proofs over the transparency tree (RFC 6962) of all booked trades; `docs/ledger.md` says how to check them. */
-export function registerProofs(app: FastifyInstance, { ledger }: ProofServices, authorise: Authorise): void {
+export function registerProofs(
+  app: FastifyInstance,
+  { ledger, signedHead }: ProofServices,
+  authorise: Authorise,
+): void {
   app.get('/v1/tirami/proof/head', async (request) => {
     authorise(request, 'ledger.read')
-    const { size, rootHex } = ledger.transparency()
-    return { tree_size: size, root_hash: rootHex }
+    const { size, rootHex, timestampMs, nodeId, signatureHex } = signedHead()
+    return {
+      tree_size: size,
+      root_hash: rootHex,
+      timestamp_ms: timestampMs,
+      node_id: nodeId,
+      signature: signatureHex,
+    }
   })
 
   app.get('/v1/tirami/proof/inclusion/:tradeId', async (request) => {
