@@ -108,6 +108,28 @@ it('proves that a trade is in the log, to a script that shares no code', async (
   )
 })
 
+it('signs the head of its log, so that nobody can be shown another one', async () => {
+  const head = await (await host.api('/tirami/proof/head')).json()
+  const number = (value: number) => {
+    const bytes = Buffer.alloc(8)
+    bytes.writeBigUInt64LE(BigInt(value))
+    return bytes
+  }
+  const message = Buffer.concat([
+    Buffer.from('tirami-tree-head-v1\0'),
+    number(head.tree_size),
+    number(head.timestamp_ms),
+    Buffer.from(head.root_hash, 'hex'),
+  ])
+  const spki = Buffer.concat([
+    Buffer.from('302a300506032b6570032100', 'hex'),
+    Buffer.from(head.node_id, 'hex'),
+  ])
+  const key = { key: spki, format: 'der', type: 'spki' } as const
+  expect(head.node_id).toBe(host.ready.nodeId)
+  expect(verify(null, message, key, Buffer.from(head.signature, 'hex'))).toBe(true)
+})
+
 it('keeps secrets readable by the owner alone', () => {
   for (const file of [
     host.ready.apiKeyFile,
@@ -134,28 +156,6 @@ it('writes a journal that a stranger’s script verifies, and drains on SIGTERM'
     trades: network.total_trades,
     merkleRoot: network.merkle_root,
   })
-})
-
-it('signs the head of its log, so that nobody can be shown another one', async () => {
-  const head = await (await host.api('/tirami/proof/head')).json()
-  const number = (value: number) => {
-    const bytes = Buffer.alloc(8)
-    bytes.writeBigUInt64LE(BigInt(value))
-    return bytes
-  }
-  const message = Buffer.concat([
-    Buffer.from('tirami-tree-head-v1\0'),
-    number(head.tree_size),
-    number(head.timestamp_ms),
-    Buffer.from(head.root_hash, 'hex'),
-  ])
-  const spki = Buffer.concat([
-    Buffer.from('302a300506032b6570032100', 'hex'),
-    Buffer.from(head.node_id, 'hex'),
-  ])
-  const key = { key: spki, format: 'der', type: 'spki' } as const
-  expect(head.node_id).toBe(host.ready.nodeId)
-  expect(verify(null, message, key, Buffer.from(head.signature, 'hex'))).toBe(true)
 })
 
 it('finds everything again after a restart', async () => {
