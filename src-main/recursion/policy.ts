@@ -15,8 +15,11 @@ export interface Policy {
   readonly rolloutSteps: number
   /** Standard deviation of the noise that y gets before every step. */
   readonly deviation: number
-  /** Who decides what is right: the halting head alone, or the task's rules where it can check them. */
+  /** Who decides what is right: the halting head alone, or the task's rules where they can be checked. */
   readonly judge: 'head' | 'rules'
+  /** The head is sure when its probability exceeds this in so many steps in a row. */
+  readonly haltProbability: number
+  readonly patience: number
 }
 
 export interface Deliberation {
@@ -30,9 +33,6 @@ export interface Deliberation {
   readonly totalSteps: number
   readonly flop: number
 }
-
-/** Above this the halting head holds its answer for right. */
-const HALT_PROBABILITY = 0.5
 
 /** Most floating-point operations that `policy` can spend on one question. */
 export function maximumFlop(
@@ -58,25 +58,32 @@ export function deliberate(
   const instances = task.encode(input)
   const [instance] = instances
   if (!instance) throw new RangeError(`${task.name} asks nothing`)
-  const isSure = (readings: readonly ReasoningStep[]): boolean => {
-    const verified = policy.judge === 'rules' ? task.verify(input, task.decode(input, readings)) : undefined
-    return verified ?? readings.every(({ haltProbability }) => haltProbability > HALT_PROBABILITY)
+  const isSure = (steps: readonly ReasoningStep[]): boolean => {
+    const verified =
+      policy.judge === 'rules' && instances.length === 1
+        ? task.verify(input, task.decode(input, steps.slice(-1)))
+        : undefined
+    return verified ?? headIsSure(steps, policy)
   }
-  const stopsWhenSure = (steps: readonly ReasoningStep[]): boolean => isSure(steps.slice(-1))
   const reflex = engine.run(
-    instances.map((one) => ({ instance: one, maximumSteps: policy.reflexSteps, halts: stopsWhenSure })),
+    instances.map((one) => ({ instance: one, maximumSteps: policy.reflexSteps, halts: isSure })),
     cycles,
   )
   const first = traceOf(task, input, reflex)
-  const reflexReadings = reflex.flatMap(({ steps }) => steps.slice(-1))
-  const wanted = task.deliberates && instances.length === 1 && policy.rollouts > 0
-  if (!wanted || isSure(reflexReadings)) return summary(first, isSure(reflexReadings), reflex, [])
-  const council = convene(engine, cycles, instance, policy, seed, stopsWhenSure)
+  const reflexIsSure = reflex.every(({ steps }) => isSure(steps))
+  const mayConvene = task.deliberates && instances.length === 1 && policy.rollouts > 0
+  if (reflexIsSure || !mayConvene) return summary(first, reflexIsSure, reflex, [])
+  const council = convene(engine, cycles, instance, policy, seed, isSure)
   // Among those that the judge is sure of, or else among all, the highest halting probability decides.
   const candidates = [...reflex, ...council]
-  const sure = candidates.filter(({ steps }) => stopsWhenSure(steps))
+  const sure = candidates.filter(({ steps }) => isSure(steps))
   const best = (sure.length > 0 ? sure : candidates).reduce(higherHalt)
   return summary(traceOf(task, input, [best]), sure.length > 0, reflex, council)
+}
+
+function headIsSure(steps: readonly ReasoningStep[], { haltProbability, patience }: Policy): boolean {
+  const last = steps.slice(-patience)
+  return last.length === patience && last.every((step) => step.haltProbability > haltProbability)
 }
 
 function higherHalt(a: Rollout, b: Rollout): Rollout {
@@ -90,12 +97,12 @@ function convene(
   instance: RolloutJob['instance'],
   { rollouts, rolloutSteps, deviation }: Policy,
   seed: number,
-  stopsWhenSure: RolloutJob['halts'],
+  isSure: RolloutJob['halts'],
 ): Rollout[] {
   let found = false
   const jobs = Array.from({ length: rollouts }, (_, voice): RolloutJob => {
     const halts = (steps: readonly ReasoningStep[]): boolean => {
-      if (!found) found = stopsWhenSure(steps)
+      if (!found) found = isSure(steps)
       return found
     }
     return { instance, maximumSteps: rolloutSteps, noise: { deviation, seed: seed + voice + 1 }, halts }

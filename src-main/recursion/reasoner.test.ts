@@ -120,7 +120,15 @@ describe('the gated policy', () => {
   const { model, cycles } = loadCheckpoint(read('sudoku-4x4').weights, read('sudoku-4x4').manifest)
   const task = taskNamed('sudoku-4x4')
   const engine = new InferenceEngine(model, 16)
-  const policy: Policy = { reflexSteps: 1, rollouts: 6, rolloutSteps: 3, deviation: 0.3, judge: 'rules' }
+  const policy: Policy = {
+    reflexSteps: 1,
+    rollouts: 6,
+    rolloutSteps: 3,
+    deviation: 0.3,
+    judge: 'rules',
+    haltProbability: 0.5,
+    patience: 1,
+  }
 
   it('convenes the council only where the judge is not sure, and takes the answer that the rules confirm', () => {
     let convened = 0
@@ -142,6 +150,23 @@ describe('the gated policy', () => {
     for (const { input } of task.testItems(20, 322)) {
       const { sure, steps } = deliberate(engine, cycles, task, input, { ...policy, judge: 'head' }, 7)
       expect(sure).toBe((steps.at(-1)?.haltProbability ?? 0) > 0.5)
+    }
+  }, 240_000)
+
+  it('waits until the head is sure so many times in a row', () => {
+    const patient = {
+      ...policy,
+      reflexSteps: 8,
+      rollouts: 0,
+      judge: 'head',
+      haltProbability: 0.9,
+      patience: 3,
+    } as const
+    for (const { input } of task.testItems(20, 323)) {
+      const { sure, steps } = deliberate(engine, cycles, task, input, patient, 7)
+      const last = steps.slice(-3).map(({ haltProbability }) => haltProbability)
+      expect(sure).toBe(last.length === 3 && last.every((probability) => probability > 0.9))
+      if (!sure) expect(steps.length).toBe(8)
     }
   }, 240_000)
 })

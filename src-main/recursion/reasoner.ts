@@ -57,10 +57,12 @@ export interface Reasoner {
   reason(request: ReasonRequest): ReasonResult
 }
 
+const common = { deviation: 0.2, judge: 'rules', haltProbability: 0.5, patience: 1 } as const
+
 const POLICIES: Record<(typeof EFFORTS)[number], Policy> = {
-  low: { reflexSteps: 4, rollouts: 0, rolloutSteps: 0, deviation: 0, judge: 'rules' },
-  medium: { reflexSteps: 8, rollouts: 12, rolloutSteps: 16, deviation: 0.2, judge: 'rules' },
-  high: { reflexSteps: 16, rollouts: 32, rolloutSteps: 48, deviation: 0.2, judge: 'rules' },
+  low: { ...common, reflexSteps: 4, rollouts: 0, rolloutSteps: 0 },
+  medium: { ...common, reflexSteps: 8, rollouts: 12, rolloutSteps: 16 },
+  high: { ...common, reflexSteps: 16, rollouts: 32, rolloutSteps: 48 },
 }
 
 /** A request that was checked and matched with its task and weights. */

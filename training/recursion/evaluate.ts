@@ -1,7 +1,7 @@
 // Accuracy on questions that no training set holds, with Wilson 95 % intervals, by supervision step.
 // With --gated, the policy that the host uses: few steps first, a noisy council only where they do not suffice.
 // Usage: node training/recursion/evaluate.ts TASK [--count N] [--steps N] [--side N] [--gated] [--judge head|rules]
-//          [--reflex N] [--rollouts N] [--rollout-steps N] [--deviation X]
+//          [--reflex N] [--rollouts N] [--rollout-steps N] [--deviation X] [--halt P] [--patience N]
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -168,6 +168,8 @@ function main(): void {
       rollouts: { type: 'string', default: '12' },
       'rollout-steps': { type: 'string', default: '8' },
       deviation: { type: 'string', default: '0.2' },
+      halt: { type: 'string', default: '0.5' },
+      patience: { type: 'string', default: '1' },
     },
   })
   const task = taskNamed(positionals[0])
@@ -185,6 +187,8 @@ function main(): void {
     rolloutSteps: Number(values['rollout-steps']),
     deviation: Number(values.deviation),
     judge: values.judge === 'head' ? 'head' : 'rules',
+    haltProbability: Number(values.halt),
+    patience: Number(values.patience),
   }
   const { accuracy, meanSteps, councils, wronglySure } = evaluateGated(task, checkpoint, policy, {
     count,

@@ -65,7 +65,17 @@ export const RECIPES: ReadonlyMap<string, TaskRecipe> = new Map<string, TaskReci
     },
   ],
   ['sudoku-6x6', { ...common, ...deepening(4, 3), shape: groupShape(2, 3, 64), slots: 64, steps: 1200 }],
-  ['sudoku-9x9', { ...common, ...deepening(4, 3), shape: groupShape(3, 3, 64), slots: 48, steps: 3400 }],
+  [
+    'sudoku-9x9',
+    {
+      ...common,
+      cycles: { inner: 4, outer: 3 },
+      curriculum: [],
+      shape: groupShape(3, 3, 64),
+      slots: 48,
+      steps: 3600,
+    },
+  ],
   [
     'maze',
     {

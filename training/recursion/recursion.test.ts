@@ -47,7 +47,8 @@ describe('evaluation', () => {
   }, 240_000)
 
   it('counts steps and councils of the gated policy', () => {
-    const policy = { reflexSteps: 2, rollouts: 4, rolloutSteps: 4, deviation: 0.2, judge: 'rules' } as const
+    const judge = { judge: 'rules', haltProbability: 0.5, patience: 1 } as const
+    const policy = { reflexSteps: 2, rollouts: 4, rolloutSteps: 4, deviation: 0.2, ...judge }
     const { accuracy, meanSteps, councils, wronglySure } = evaluateGated(task, checkpoint, policy, {
       count: 60,
     })
