@@ -50,6 +50,7 @@ function serverOf(house: EconomyHouse, directory: string, asked: string[]): Fast
   const services = {
     ledger: house.ledger,
     economy: house.economy,
+    energy: { totals: () => ({ measuredJ: 0, declaredJ: 12.5, unknownJobs: 1 }) },
     settlement: createSettlement({ directory, ledger: house.ledger, clock: house.clock }),
     nodeId: ME,
     status,
@@ -264,6 +265,7 @@ test('every metric of the spec is there, with its real number', () =>
     const value = (name: string) => new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'm').exec(text)?.[1]
     for (const name of METRICS_OF_THE_SPEC) expect([name, value(name)]).toEqual([name, expect.any(String)])
     expect(value('tirami_trade_count_total')).toBe('20')
+    expect(value('tirami_energy_declared_joules_total')).toBe('12.5')
     expect(value('tirami_total_staked')).toBe('1000')
     expect(value('tirami_active_proposals')).toBe('1')
     expect(value('tirami_total_votes')).toBe('1')
