@@ -8,7 +8,19 @@ const rooms = {
   models: ['kernel'],
   inference: ['kernel'],
   hardware: ['kernel'],
-  host: ['kernel', 'ledger', 'economy', 'models', 'inference', 'hardware', 'gateway-door'],
+  earning: ['kernel'],
+  telemetry: ['kernel'],
+  host: [
+    'kernel',
+    'ledger',
+    'economy',
+    'models',
+    'inference',
+    'hardware',
+    'earning',
+    'telemetry',
+    'gateway-door',
+  ],
 }
 
 const domainRooms = Object.keys(rooms).filter((room) => room !== 'host')

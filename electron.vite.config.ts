@@ -19,6 +19,8 @@ export default defineConfig({
           reasoning: here('src-main/host/reasoning/reasoning.worker.ts'),
           projection: here('src-main/ledger/projection.worker.ts'),
           'ledger-cli': here('src-main/ledger-cli.ts'),
+          'owner-cli': here('src-main/owner-cli.ts'),
+          'telemetry-cli': here('src-main/telemetry-cli.ts'),
         },
         output: { format: 'es', entryFileNames: '[name].js', chunkFileNames: 'chunks/[name]-[hash].js' },
       },

@@ -2,16 +2,14 @@
  * Two questions, each against a reference measured in the same run: time to ready, and time to first token that the
  * host adds.
  */
-import { spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
-import { createInterface } from 'node:readline'
+import { join } from 'node:path'
 import { Template } from '@huggingface/jinja'
 import { getLlama } from 'node-llama-cpp'
+import { type RunningHost, root, startHost } from './host.ts'
 import { describeMachine, inMs, median, report } from './report.ts'
 
-const root = resolve(import.meta.dirname, '..')
 const modelPath = join(root, 'resources/models/concierge.gguf')
 const scratch = mkdtempSync(join(tmpdir(), 'tirami-bench-'))
 const QUESTION = 'What is TRM?'
@@ -42,38 +40,6 @@ async function openBareEngine() {
   }
   await firstToken()
   return { readyMs: performance.now() - startedAtMs, firstToken, close: () => llama.dispose() }
-}
-
-interface RunningHost {
-  readyMs: number
-  api: string
-  apiKey: string
-  model: string
-  end(): Promise<void>
-}
-
-function startHost(directory: string): Promise<RunningHost> {
-  const startedAtMs = performance.now()
-  const child = spawn(
-    process.execPath,
-    [join(root, 'out/main/headless.js'), '--data-dir', directory, '--port', '0'],
-    {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  )
-  return new Promise((resolve, reject) => {
-    child.on('exit', (code) => reject(new Error(`the host ended with ${code}`)))
-    createInterface({ input: child.stdout }).once('line', (line) => {
-      const ready = JSON.parse(line) as { api: string; apiKeyFile: string; model: string }
-      resolve({
-        readyMs: performance.now() - startedAtMs,
-        api: ready.api,
-        model: ready.model,
-        apiKey: readFileSync(ready.apiKeyFile, 'utf8').trim(),
-        end: () => new Promise((done) => child.once('exit', () => done()).kill('SIGTERM')),
-      })
-    })
-  })
 }
 
 /** Milliseconds from sending a request to the first text of its stream. */

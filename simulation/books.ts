@@ -41,7 +41,7 @@ export interface Site {
 export type Heard = EconomyEvent | GovernanceEvent | SafetyEvent
 
 /** The host's own books, with an ear at their door. */
-export interface Books extends Omit<HostBooks, 'keys'> {
+export interface Books extends Omit<HostBooks, 'keys' | 'earning'> {
   /** Immutable values: whoever sees the same one again knows that nothing was journaled in between. */
   folded(): { economy: EconomyState; governance: GovernanceState; safety: unknown; access: unknown }
 }
@@ -109,7 +109,7 @@ function keysOf({ node, owner, freeTierTrm }: Site): HostKeys {
 }
 
 function understood(event: JournalEvent): Heard | null {
-  if (event.kind.startsWith('access.')) return null
+  if (/^(access|earning)\./.test(event.kind)) return null
   if (event.kind.startsWith('safety.')) return SafetyEvent.parse(event)
   if (event.kind.startsWith('governance.')) return GovernanceEvent.parse(event)
   return EconomyEventSchema.parse(event)

@@ -205,6 +205,7 @@ export function buy(
     clock,
     rng: site.rng,
     energy: { begin: () => () => undefined },
+    stewardship: { assertMayServe: () => undefined, jobDone: () => undefined },
     model: () => MODEL,
     assertAccepting: () => {},
   } as unknown as ServingPorts

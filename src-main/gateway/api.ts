@@ -6,6 +6,7 @@ import { registerMetrics } from './metrics.ts'
 import { openAiError } from './openai/errors.ts'
 import { registerOpenAi } from './openai/routes.ts'
 import type { Authorise } from './requests.ts'
+import { registerConsole } from './tirami/console.ts'
 import { registerEconomy } from './tirami/economy.ts'
 import { registerEnergy } from './tirami/energy.ts'
 import { registerProofs } from './tirami/proofs.ts'
@@ -46,6 +47,7 @@ export function openApi(services: HostServices, port: number): Promise<Edge> {
       registerTirami(app, services, authorise)
       registerProofs(app, services, authorise)
       registerEnergy(app, services, authorise)
+      registerConsole(app, services, authorise)
       registerReason(app, services, authorise)
       registerSettlement(app, services, authorise)
       registerSafety(app, services, authorise)

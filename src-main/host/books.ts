@@ -5,6 +5,7 @@ import { type Access, createAccess } from './access.ts'
 import { createEconomy, type EconomyService } from './economy-service.ts'
 import type { HostKeys } from './keys.ts'
 import { createSafety, type Safety } from './safety.ts'
+import { createEarningRules, type EarningRules, type EarningState } from './stewardship.ts'
 
 /** The ledger and every rule that follows from its journal. */
 export interface Books {
@@ -13,6 +14,7 @@ export interface Books {
   safety: Safety
   access: Access
   economy: EconomyService
+  earning: EarningRules
 }
 
 export interface BooksOptions extends Omit<OpenLedgerOptions, 'observer'> {
@@ -26,6 +28,7 @@ interface SavedRules {
   economy: ReturnType<EconomyService['observer']['save']>
   safety: SafetyState
   access: ReturnType<Access['save']>
+  earning: EarningState
 }
 
 /**
@@ -45,24 +48,31 @@ export async function openBooks({ rng, openKeys, ...options }: BooksOptions): Pr
   const economy = once(() =>
     createEconomy({ ledger: ledgerPort, safety: safety.state, clock, node: keys().node }),
   )
-  const ledger = await openLedger({ ...options, observer: observerOf(safety, access, economy) })
+  const earning = createEarningRules()
+  const ledger = await openLedger({ ...options, observer: observerOf(safety, access, earning, economy) })
   opened = ledger
   try {
     await safety.recover([keys().localConsumer, keys().windowConsumer])
-    return { ledger, keys: keys(), safety, access, economy: economy() }
+    return { ledger, keys: keys(), safety, access, earning, economy: economy() }
   } catch (error) {
     await ledger.close()
     throw error
   }
 }
 
-function observerOf(safety: Safety, access: Access, economy: () => EconomyService): JournalObserver {
+function observerOf(
+  safety: Safety,
+  access: Access,
+  earning: EarningRules,
+  economy: () => EconomyService,
+): JournalObserver {
   return {
     events: (events, atMs) => {
       economy().observer.events(events, atMs)
       for (const event of events) {
         safety.observe(event)
         access.observe(event)
+        earning.observe(event)
       }
     },
     trade: (trade) => economy().observer.trade(trade),
@@ -70,12 +80,14 @@ function observerOf(safety: Safety, access: Access, economy: () => EconomyServic
       economy: economy().observer.save(),
       safety: safety.state(),
       access: access.save(),
+      earning: earning.save(),
     }),
     restore: (saved) => {
       const rules = saved as SavedRules
       economy().observer.restore(rules.economy)
       safety.restore(rules.safety)
       access.restore(rules.access)
+      earning.restore(rules.earning)
     },
   }
 }

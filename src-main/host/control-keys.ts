@@ -3,7 +3,7 @@ import type { SpendPolicy, TokenRecord } from '../economy/index.ts'
 import { TiramiError } from '../kernel/index.ts'
 import type { Ledger } from '../ledger/index.ts'
 import type { Access } from './access.ts'
-import type { Handlers } from './control.ts'
+import type { Handlers } from './handlers.ts'
 import type { Safety } from './safety.ts'
 
 const OPERATOR = 'window'

@@ -1,7 +1,7 @@
 import type { reasonProcedures, ThoughtView } from '../../src-preload/contract/index.ts'
 import { TiramiError } from '../kernel/index.ts'
 import type { ReasonRequest } from '../recursion/index.ts'
-import type { Handlers } from './control.ts'
+import type { Handlers } from './handlers.ts'
 import type { Reasoning, serveReason } from './reasoning/index.ts'
 
 /** The recursive model in the window: the window's account pays. */

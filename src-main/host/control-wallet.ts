@@ -1,7 +1,7 @@
 import type { WalletView, walletProcedures } from '../../src-preload/contract/index.ts'
 import { stakeOffer } from '../economy/index.ts'
-import type { Handlers } from './control.ts'
 import type { EconomyService } from './economy-service.ts'
+import type { Handlers } from './handlers.ts'
 
 /** Whoever has the window sits at this machine: one network of origin. */
 const WINDOW_BUCKET = 'local'

@@ -15,13 +15,16 @@ import type { Ledger } from '../ledger/index.ts'
 import type { Access } from './access.ts'
 import { keyHandlers } from './control-keys.ts'
 import { reasonHandlers } from './control-reason.ts'
+import { stewardshipHandlers } from './control-stewardship.ts'
 import { walletHandlers } from './control-wallet.ts'
 import type { EconomyService } from './economy-service.ts'
 import type { EventLog } from './events.ts'
+import type { Handlers } from './handlers.ts'
 import type { Machine } from './machine.ts'
 import type { ModelDesk } from './model-desk.ts'
 import type { Safety } from './safety.ts'
 import type { ServeEvent } from './serving.ts'
+import type { Stewardship } from './stewardship.ts'
 
 /** What the window, over any transport, may ask of the host. */
 export interface Control {
@@ -40,6 +43,7 @@ export interface ControlPorts {
   safety: Safety
   economy: EconomyService
   access: Access
+  stewardship: Stewardship
   reason: Parameters<typeof reasonHandlers>[0]
   desk: ModelDesk
   machine: Pick<Machine, 'sensors'>
@@ -55,8 +59,6 @@ const OPERATOR = 'owner'
 const DEFAULT_CHAT_MAX_TOKENS = 256
 /** A window that starts chats and never reads them must not pile up work. */
 const OPEN_CHATS_MAX = 8
-
-export type Handlers = { [P in ProcedureName]: (input: ProcedureInput<P>) => Promise<ProcedureOutput<P>> }
 
 export function createControl(ports: ControlPorts): Control {
   const chats = new Map<string, AbortController>()
@@ -83,6 +85,7 @@ export function createControl(ports: ControlPorts): Control {
     ...walletHandlers(ports.economy, ports.nodeId),
     ...keyHandlers(ports),
     ...reasonHandlers(ports.reason),
+    ...stewardshipHandlers(ports.stewardship),
     'earnings.get': async ({ range }) => ({
       ...(await ports.ledger.earnings(ports.nodeId, range)),
       allTimeOnCreditTrm: String(ports.economy.income().onCreditTrm),

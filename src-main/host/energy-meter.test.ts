@@ -19,6 +19,7 @@ function meterOf(sensor: 'cpu' | 'gpu' | null, declaredW: number | null) {
     sensors: machine(100, sensor),
     computesOn: () => (sensor === 'gpu' ? 'gpu' : 'cpu'),
     declaredPowerW: () => declaredW,
+    onKnown: () => undefined,
     clock: { nowMs: () => Date.now() },
   })
 }

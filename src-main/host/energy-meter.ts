@@ -22,6 +22,8 @@ interface EnergyPorts {
   sensors(): Promise<Pick<Sensors, 'cpuEnergyJ' | 'gpus'>>
   computesOn(): 'cpu' | 'gpu'
   declaredPowerW(): number | null
+  /** A trade's energy is known, or known never to be. */
+  onKnown(tradeId: string, energy: Energy): void
   clock: Clock
 }
 
@@ -55,6 +57,7 @@ export function createEnergyMeter(ports: EnergyPorts): EnergyMeter {
     else totals.unknownJobs++
     if (job.tradeId === null) return
     known.set(job.tradeId, energy)
+    ports.onKnown(job.tradeId, energy)
     const oldest = known.size > KEPT_JOBS ? known.keys().next().value : undefined
     if (oldest !== undefined) known.delete(oldest)
   }

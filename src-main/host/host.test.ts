@@ -19,6 +19,8 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(directory, { recursive: true, force: true }))
 
+const GREEN = { level: 'green', reason: 'All is well.', nextStep: '' } as const
+
 describe('why the host is, or is not, earning', () => {
   const engine = (state: EngineStatus['state'], message?: string): EngineStatus => ({
     state,
@@ -152,9 +154,24 @@ describe('why the host is, or is not, earning', () => {
       /Shutting down/,
     ],
   ] as const)('%#', (facts, state, reason) => {
-    const result = hostState(facts)
+    const result = hostState({ ...facts, sentinel: GREEN })
     expect(result.state).toBe(state)
     expect(result.reason).toMatch(reason)
+  })
+
+  it('says what the sentinel found, unless the owner has paused anyway', () => {
+    const facts = {
+      stopping: false,
+      runningJobs: 0,
+      ledgerWritable: true,
+      killSwitch: null,
+      engine: engine('ready'),
+    }
+    const sentinel = { level: 'red', reason: 'Too dear.', nextStep: 'Look at the price.' } as const
+    expect(hostState({ ...facts, paused: false, sentinel }).reason).toMatch(
+      /red\. Too dear\. Look at the price\.$/,
+    )
+    expect(hostState({ ...facts, paused: true, sentinel }).state).toBe('paused')
   })
 })
 
@@ -194,11 +211,11 @@ describe('keys', () => {
 })
 
 describe('settings', () => {
-  it('a pause outlives a restart; a damaged file means the defaults', () => {
-    openSettings(directory).set({ paused: true })
-    expect(openSettings(directory).get().paused).toBe(true)
-    writeFileSync(join(directory, 'settings.json'), '{"paused": "perhaps"')
-    expect(openSettings(directory).get().paused).toBe(false)
+  it('a choice outlives a restart; a damaged file means the defaults', () => {
+    openSettings(directory).set({ model: 'mine' })
+    expect(openSettings(directory).get().model).toBe('mine')
+    writeFileSync(join(directory, 'settings.json'), '{"model": 7')
+    expect(openSettings(directory).get().model).toBeNull()
   })
 })
 

@@ -41,6 +41,7 @@ import {
 } from './serving.ts'
 import { openSettings, type UpstreamChoice } from './settings.ts'
 import { hostState } from './state.ts'
+import { openStewardship, type Stewardship } from './stewardship.ts'
 import { overUpstream } from './upstream.ts'
 
 /** Version of the product, as package.json states it. */
@@ -55,6 +56,7 @@ export interface HostServices {
   /** The present head of the log, signed by this node. */
   signedHead(): SignedHead
   energy: Pick<EnergyMeter, 'of' | 'totals'>
+  stewardship: Stewardship
   /** Tasks of the recursive model. */
   reasonTasks(): Promise<string[]>
   serveReason(consumer: Consumer, request: ReasonRequest, signal: AbortSignal): ReturnType<typeof serveReason>
@@ -153,8 +155,15 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
 }
 
 async function composeHost(options: HostOptions, books: Books, clock: Clock, rng: Rng): Promise<RunningHost> {
-  const { ledger, keys, safety, access, economy } = books
+  const { ledger, keys, safety, access, economy, earning } = books
   const settings = openSettings(options.dataDirectory)
+  const stewardship = await openStewardship({
+    dataDirectory: options.dataDirectory,
+    ledger,
+    rules: earning,
+    clock,
+  })
+  const paused = () => stewardship.values().serving.paused
   const events = new EventLog()
   const monitor = createHardwareMonitor(systemPorts(systeminformation))
   const machine = createMachine(monitor)
@@ -189,7 +198,8 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     version: HOST_VERSION,
     nodeId: keys.node.publicKeyHex,
     ...hostState({
-      paused: settings.get().paused,
+      paused: paused(),
+      sentinel: stewardship.sentinel(),
       stopping,
       runningJobs: engine.jobs().running,
       ledgerWritable: ledger.journal().writable,
@@ -215,6 +225,7 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
   engine.onChange(announce)
   machine.onLook(announce)
   safety.onChange(announce)
+  stewardship.onChange(announce)
   desk.onChange(({ download }) => {
     if (download) events.emit('download.changed', download)
     else events.emit('models.changed', {})
@@ -227,11 +238,13 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     sensors: () => monitor.sensors(),
     computesOn: () => (engine.loaded()?.backend === 'cpu' ? 'cpu' : 'gpu'),
     declaredPowerW: () => settings.get().declaredPowerW,
+    onKnown: (tradeId, joules) => stewardship.energyKnown(tradeId, joules),
     clock,
   })
   const ports: ServingPorts = {
     engine,
     energy,
+    stewardship,
     ledger,
     safety,
     economy,
@@ -239,7 +252,7 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     clock,
     rng,
     model: () => desk.current()?.served ?? null,
-    assertAccepting: () => assertAccepting(stopping, settings.get().paused),
+    assertAccepting: () => assertAccepting(stopping, paused()),
   }
   const reasoning = createReasoning({
     workerUrl: options.reasoningWorkerUrl,
@@ -247,7 +260,11 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
   })
   const serveFor: HostServices['serve'] = (consumer, request, signal, how) =>
     serve(ports, consumer, request, signal, how)
-  const power = pauseAndResume(engine, settings, announce)
+  const power = pauseAndResume(engine, stewardship, announce)
+  // Whoever pauses, in an editor or over the API, gets the memory back.
+  stewardship.onPaused((isPaused) => {
+    void (isPaused ? power.pause() : power.resume()).catch(() => announce())
+  })
   const control = createControl({
     status,
     ...power,
@@ -255,6 +272,7 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     safety,
     economy,
     access,
+    stewardship,
     reason: {
       reasoning,
       serve: (request, signal) => serveReason(ports, reasoning, keys.windowConsumer, request, signal),
@@ -272,6 +290,7 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     safety,
     economy,
     energy,
+    stewardship,
     reasonTasks: () => reasoning.tasks(),
     serveReason: (consumer, request, signal) => serveReason(ports, reasoning, consumer, request, signal),
     signedHead: () => signedHead(ledger, keys.node, readClockMs(clock)),
@@ -293,11 +312,11 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
   const market = runMarket(economy, clock, () => {
     const { running, queued } = engine.jobs()
     const { state } = engine.status()
-    const able = (state === 'ready' || state === 'unloaded') && !settings.get().paused && !stopping
+    const able = (state === 'ready' || state === 'unloaded') && !paused() && !stopping
     const slots = engine.loaded()?.slots ?? running
     return { activeProviders: able ? 1 : 0, pendingJobs: running + queued, slots }
   })
-  const serving = settings.get().paused ? Promise.resolve() : engine.start()
+  const serving = paused() ? Promise.resolve() : engine.start()
   // Whoever wants to know asks whenServing(); until then a failure is a state, not a crash.
   serving.catch(() => announce())
 
@@ -313,6 +332,7 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     energy.close()
     announce.cancel()
     market.stop()
+    await stewardship.close()
     await ledger.close()
   }
   return {

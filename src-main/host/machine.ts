@@ -32,7 +32,10 @@ export function createMachine(monitor: HardwareMonitor): Machine {
 
 function hardwareInfo(hardware: Hardware, engine: EngineStatus): HardwareInfo {
   const { cpu, memoryTotalBytes, gpus } = hardware
-  return { cpu, memoryTotalBytes, gpus, compute: computeState(hardware, engine) }
+  const compute = computeState(hardware, engine)
+  const isElsewhere = engine.state === 'ready' && engine.backend === null
+  const sentence = isElsewhere ? `The server at ${engine.deviceName} computes.` : compute.sentence
+  return { cpu, memoryTotalBytes, gpus, compute: { ...compute, sentence } }
 }
 
 function reading({ cpuEnergyJ: _counter, ...sensors }: Sensors): SensorReading {

@@ -1,24 +1,31 @@
 import type { Engine } from '../inference/index.ts'
 import { inOrder } from './in-order.ts'
-import type { Settings } from './settings.ts'
+import type { Stewardship } from './stewardship.ts'
 
 /** Answers under way may take this long to end before a pause cancels them; with the kill, memory is free in 3 s. */
 const PAUSE_GRACE_MS = 1_000
 
-/** Pausing gives the model's memory back; the choice outlives a restart. Calls run one after the other. */
-export function pauseAndResume(engine: Engine, settings: Settings, announce: () => void) {
+/**
+ * Pausing gives the model's memory back; the choice is in the owner's file and outlives a restart. Calls run one after
+ * the other.
+ */
+export function pauseAndResume(
+  engine: Engine,
+  stewardship: Pick<Stewardship, 'setPaused'>,
+  announce: () => void,
+) {
   const serially = inOrder()
   return {
     pause: () =>
       serially(async () => {
-        settings.set({ paused: true })
+        stewardship.setPaused(true, 'window')
         announce()
         await idle(engine, PAUSE_GRACE_MS)
         await engine.stop()
       }),
     resume: () =>
       serially(async () => {
-        settings.set({ paused: false })
+        stewardship.setPaused(false, 'window')
         announce()
         if (engine.status().state === 'stopped' || engine.status().state === 'failed') await engine.start()
       }),

@@ -128,6 +128,7 @@ describe('one paid answer', () => {
   const ports = (script: Script, assertAccepting = () => {}, priceMicro = 1_000_000n): ServingPorts => ({
     engine: scriptedEngine(script),
     energy: { begin: () => () => undefined },
+    stewardship: { assertMayServe: () => undefined, jobDone: () => undefined },
     ledger,
     safety,
     economy: movingMarket(priceMicro),

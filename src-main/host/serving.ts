@@ -15,6 +15,7 @@ import type { EconomyService } from './economy-service.ts'
 import type { EnergyMeter } from './energy-meter.ts'
 import type { Consumer } from './keys.ts'
 import type { Safety } from './safety.ts'
+import type { Stewardship } from './stewardship.ts'
 
 export interface ServedModel {
   id: string
@@ -59,6 +60,8 @@ export interface Work<Piece, Product extends { id: string }> {
   ): AsyncIterable<{ type: 'prompt'; promptTokens: number } | Piece | WorkEnd>
   /** The most it can take; asked after `prompt`. */
   maxFlop(product: Product, promptTokens: number): bigint
+  /** Passes of thought: 1 for a language model, calls of the network for the recursive one. */
+  depth(end: WorkEnd): number
   /** What it did take; asked at its end. */
   flop(product: Product, end: WorkEnd): bigint
 }
@@ -74,6 +77,7 @@ export interface ServingPorts {
   safety: Safety
   economy: Pick<EconomyService, 'assertMayProvide' | 'jobPrice' | 'welcomeCreditTrm'>
   energy: Pick<EnergyMeter, 'begin'>
+  stewardship: Pick<Stewardship, 'assertMayServe' | 'jobDone'>
   model(): ServedModel | null
   /** Throws the reason when the host does not take jobs now. */
   assertAccepting(): void
@@ -121,6 +125,7 @@ function generation({ engine, model }: ServingPorts, request: JobRequest): Work<
         }
       }
     },
+    depth: () => 1,
     maxFlop: ({ cost }, promptTokens) => maxJobFlop(cost, promptTokens, request.maxTokens),
     // What was kept was computed, and paid for, with an earlier answer.
     flop: ({ cost }, { promptTokens, cachedTokens, completionTokens }) =>
@@ -142,6 +147,7 @@ function embedding({ engine, model }: ServingPorts, texts: string[]): Work<Vecto
         yield event.type === 'end' ? { ...event, promptTokens, cachedTokens: 0, completionTokens: 0 } : event
       }
     },
+    depth: () => 1,
     maxFlop: flop,
     flop,
   }
@@ -164,6 +170,7 @@ export async function* sell<
 ): AsyncGenerator<Sold<Piece>, void, void> {
   const { ledger, clock, safety, economy } = ports
   ports.assertAccepting()
+  ports.stewardship.assertMayServe()
   safety.assertNotKilled()
   economy.assertMayProvide(consumer)
   const killed = safety.killSignal()
@@ -225,6 +232,17 @@ export async function* sell<
         })
         reservationId = null
         endMetering({ work: Number(flop), tradeId: trade.tradeId })
+        ports.stewardship.jobDone({
+          latencyMs,
+          amountTrm,
+          flop,
+          energyJ: 'pending',
+          tradeId: trade.tradeId,
+          depth: work.depth(event),
+          ok: true,
+          ownKey: consumer.ownKey,
+          model: product.id,
+        })
         yield {
           type: 'booked',
           receipt: {
@@ -243,7 +261,18 @@ export async function* sell<
     }
   } catch (error) {
     if (voidReason === 'reader-gone') voidReason = error instanceof TiramiError ? error.code : 'INTERNAL'
-    if (holdId !== null && isHostFault(error)) safety.failed(caller)
+    if (holdId !== null && isHostFault(error)) {
+      safety.failed(caller)
+      const latencyMs = performance.now() - startedAtMs
+      const nothing = { amountTrm: 0n, flop: 0n, energyJ: null, depth: 0 }
+      ports.stewardship.jobDone({
+        ...nothing,
+        latencyMs,
+        ok: false,
+        ownKey: consumer.ownKey,
+        model: product.id,
+      })
+    }
     throw error
   } finally {
     // Unpaid work drew power too.

@@ -29,7 +29,6 @@ export const UpstreamChoice = z.object({
 export type UpstreamChoice = z.infer<typeof UpstreamChoice>
 
 const SettingsFile = z.object({
-  paused: z.boolean().default(false),
   /** Id of the model to serve; null: the one that ships with the app. */
   model: z.string().nullable().default(null),
   /** Another server that computes in this host's place; null: none. */

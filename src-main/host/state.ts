@@ -1,4 +1,4 @@
-import type { EngineStatus, HostStatus } from '../../src-preload/contract/index.ts'
+import type { EngineStatus, HostStatus, SentinelView } from '../../src-preload/contract/index.ts'
 
 export interface StateFacts {
   paused: boolean
@@ -9,6 +9,7 @@ export interface StateFacts {
   /** Why everything was stopped; null while the kill switch is off. */
   killSwitch: string | null
   engine: EngineStatus
+  sentinel: Pick<SentinelView, 'level' | 'reason' | 'nextStep'>
 }
 
 /** The state that the owner sees, with one sentence why the host is, or is not, earning. */
@@ -23,6 +24,13 @@ export function hostState(facts: StateFacts): Pick<HostStatus, 'state' | 'reason
     return {
       state: 'engine-down',
       reason: 'Not earning: the ledger could not be written. Check the disk, then restart the host.',
+    }
+  }
+  if (facts.sentinel.level === 'red' && !facts.paused) {
+    const { reason, nextStep } = facts.sentinel
+    return {
+      state: 'engine-down',
+      reason: `Not earning: the sentinel is red. ${reason} ${nextStep ?? ''}`.trim(),
     }
   }
   if (facts.paused) {
@@ -40,7 +48,7 @@ export function hostState(facts: StateFacts): Pick<HostStatus, 'state' | 'reason
     case 'starting':
       return { state: 'starting', reason: 'Loading the model; earning starts when it is ready.' }
     case 'restarting':
-      return { state: 'engine-down', reason: 'The engine stopped unexpectedly and is being restarted.' }
+      return { state: 'engine-down', reason: whyRestarting(engine) }
     default:
       return {
         state: 'engine-down',
@@ -49,4 +57,10 @@ export function hostState(facts: StateFacts): Pick<HostStatus, 'state' | 'reason
           : 'Not earning: the engine is not running.',
       }
   }
+}
+
+/** Another server may be away without anything here having stopped. */
+function whyRestarting({ error }: EngineStatus): string {
+  if (error?.code.startsWith('UPSTREAM_')) return `Not earning: ${error.message} ${error.nextStep}`
+  return 'The engine stopped unexpectedly and is being restarted.'
 }

@@ -178,6 +178,35 @@ describe('the sentinel in force', () => {
     expect(() => stewardship.assertMayServe()).toThrow(expect.objectContaining({ code: 'SENTINEL_RED' }))
   })
 
+  it('an energy that is known only after the job counts when it comes, and pauses within that call', async () => {
+    stewardship.set(PRICED, 'api')
+    const tradeId = 'ab'.repeat(32)
+    const late: JobReport = { ...JOB, energyJ: 'pending', tradeId, amountTrm: 10_000n }
+    stewardship.jobDone(late)
+    expect(stewardship.sentinel()).toMatchObject({
+      costToday: 0,
+      unmeasuredJobsToday: 0,
+      roi: { samples: 0 },
+    })
+    stewardship.energyKnown('cd'.repeat(32), { label: 'measured', energyJ: 1e9 })
+    stewardship.energyKnown(tradeId, { label: 'declared', energyJ: 1_000_000 })
+    stewardship.energyKnown(tradeId, { label: 'declared', energyJ: 1_000_000 })
+    expect(stewardship.sentinel().costToday).toBeCloseTo(0.1, 9)
+    expect(stewardship.sentinel().roi).toMatchObject({ samples: 1, energy: 'declared' })
+    stewardship.jobDone(late)
+    stewardship.energyKnown(tradeId, { label: 'unknown', energyJ: null })
+    expect(stewardship.sentinel().unmeasuredJobsToday).toBe(1)
+    stewardship.jobDone(late)
+    stewardship.assertMayServe()
+    stewardship.energyKnown(tradeId, { label: 'measured', energyJ: 60_000_000 })
+    expect(() => stewardship.assertMayServe()).toThrow(/Electricity cost/)
+    expect(await payloads('JobEnergy')).toMatchObject([
+      { trade_id: tradeId, energy_j: 1_000_000, energy_source: 'declared', cost: expect.closeTo(0.1, 9) },
+      { energy_j: null, energy_source: null, cost: null },
+      { energy_j: 60_000_000, energy_source: 'measured' },
+    ])
+  })
+
   it('200 ordinary jobs never stop it', () => {
     stewardship.set(PRICED, 'api')
     for (let i = 0; i < 200; i++) {
@@ -323,6 +352,7 @@ describe('telemetry', () => {
     for (let i = 0; i < 10; i++) stewardship.jobDone(JOB)
     expect(await events('JobServed')).toHaveLength(70)
     expect((await payloads('JobServed'))[0]).toEqual({
+      trade_id: null,
       model: 'tirami-concierge',
       ok: false,
       own_key: false,

@@ -12,6 +12,7 @@ import {
   applyToSentinel,
   applyToThermostat,
   assertNotRed,
+  type CostEvent,
   type DepthSettings,
   decideBounds,
   decideDepth,
@@ -33,6 +34,7 @@ import {
   thermostatView,
   trmValue,
 } from '../earning/index.ts'
+import type { Energy } from '../hardware/index.ts'
 import { type Clock, readClockMs, TiramiError } from '../kernel/index.ts'
 import type { JournalEvent, Ledger } from '../ledger/index.ts'
 import {
@@ -83,8 +85,8 @@ export interface JobReport {
   latencyMs: number
   amountTrm: bigint
   flop: bigint
-  /** Null: not known, so neither cost nor return is computed from this job. */
-  energyJ: number | null
+  /** Null: not known, so neither cost nor return is computed from this job. `pending`: `energyKnown` follows. */
+  energyJ: number | null | 'pending'
   energySource?: 'measured' | 'declared'
   /** Network calls of the recursive model; 1 for a language model's answer. */
   depth: number
@@ -92,6 +94,8 @@ export interface JobReport {
   /** The owner's own use is no income. */
   ownKey: boolean
   model?: string
+  /** 64 hex digits; needed where the energy is pending. */
+  tradeId?: string
 }
 
 /** Sentinel, thermostat, owner's values and telemetry in force. */
@@ -100,6 +104,8 @@ export interface Stewardship {
   assertMayServe(): void
   /** After it, whether it succeeded or not. Never throws. */
   jobDone(report: JobReport): void
+  /** The energy of a job that was reported as pending. Others' are ignored. Never throws. */
+  energyKnown(tradeId: string, energy: Energy): void
   /** How deep to think now, within the sentinel's bounds. */
   depth(): DepthSettings
   values(): OwnerValues
@@ -136,6 +142,10 @@ export interface StewardshipOptions {
 const FILE_LOOK_MS = 2_000
 /** What is reported beyond this is a defect, not a job. */
 const FIGURE_MAX = 1e15
+/** Jobs whose energy may be awaited at once. */
+const PENDING_MAX = 1_000
+const UNKNOWN_ENERGY: Energy = { label: 'unknown', energyJ: null }
+const TRADE_ID = /^[0-9a-f]{64}$/
 /** Ids that programs give; a path may tell who the owner is. */
 const MODEL_ID = /^[\w.:@+-][\w.:/@+-]{0,127}$/
 
@@ -156,6 +166,7 @@ export async function openStewardship(options: StewardshipOptions): Promise<Stew
   })
   const changes = new EventTarget()
   const pauses = new EventTarget()
+  const pending = new Map<string, JobEvent & { amountTrm: bigint }>()
   let announced = viewOf()
 
   /** With an unreadable clock what the owner sees stands still; work is refused meanwhile. */
@@ -239,6 +250,36 @@ export async function openStewardship(options: StewardshipOptions): Promise<Stew
     telemetry.record('OwnerAction', { key: null, old: null, new: null, line: null, ...action })
   }
 
+  function judge(event: JobEvent | CostEvent): void {
+    const { sentinel, serving } = file.values()
+    note(decideJob(rules.state().sentinel, event, sentinel))
+    const forced = serving.force_full_depth
+    note(decideDepth(rules.state().thermostat, bounds(), { nowMs: nowMs(), forced }))
+    announceSentinel()
+  }
+  function settleCost(tradeId: string, { label, energyJ }: Energy): void {
+    const job = pending.get(tradeId)
+    if (!job) return
+    pending.delete(tradeId)
+    const { ok, ownKey, forced, amountTrm } = job
+    const { prices } = file.values()
+    const known = energyJ !== null && isAmount(energyJ) ? energyJ : null
+    const cost = energyCost(known, prices.per_kwh)
+    const source = known === null || label === 'unknown' ? null : label
+    const value = worthOf(amountTrm, prices.per_trm)
+    telemetry.record('JobEnergy', { trade_id: tradeId, energy_j: known, energy_source: source, cost })
+    judge({
+      kind: 'earning.cost',
+      atMs: nowMs(),
+      ok,
+      ownKey,
+      forced,
+      value,
+      cost,
+      energySource: cost === null ? null : source,
+    })
+  }
+
   for (const event of fileEvents) handleFileEvent(event)
   review()
   const timer = setInterval(() => file.refresh(), FILE_LOOK_MS)
@@ -254,12 +295,15 @@ export async function openStewardship(options: StewardshipOptions): Promise<Stew
     jobDone: (report) => {
       const values = file.values()
       const job = jobEvent(report, values, nowMs())
-      note(decideJob(rules.state().sentinel, job, values.sentinel))
+      if (job.pending && report.tradeId !== undefined) {
+        pending.set(report.tradeId, { ...job, amountTrm: report.amountTrm })
+        const [oldest] = pending.keys()
+        if (pending.size > PENDING_MAX && oldest !== undefined) settleCost(oldest, UNKNOWN_ENERGY)
+      }
       telemetry.record('JobServed', jobPayload(job, report))
-      const forced = values.serving.force_full_depth
-      note(decideDepth(rules.state().thermostat, bounds(), { nowMs: nowMs(), forced }))
-      announceSentinel()
+      judge(job)
     },
+    energyKnown: (tradeId, energy) => settleCost(tradeId, energy),
     depth: () => {
       const { serving } = file.values()
       return serving.force_full_depth ? fullDepth(bounds()) : settingsOf(rules.state().thermostat, bounds())
@@ -305,17 +349,19 @@ export async function openStewardship(options: StewardshipOptions): Promise<Stew
 }
 
 function jobEvent(report: JobReport, { prices, serving }: OwnerValues, atMs: number): JobEvent {
-  const { latencyMs, depth, energyJ, amountTrm, flop, ok, ownKey } = report
-  const isAmount = (figure: number): boolean => figure >= 0 && figure <= FIGURE_MAX
+  const { latencyMs, depth, amountTrm, flop, ok, ownKey } = report
+  const isPending = report.energyJ === 'pending'
+  const energyJ = report.energyJ === 'pending' ? null : report.energyJ
   const valid =
     isAmount(latencyMs) &&
     Number.isSafeInteger(depth) &&
     depth >= 0 &&
     (energyJ === null || isAmount(energyJ)) &&
     isWhole(amountTrm) &&
-    isWhole(flop)
+    isWhole(flop) &&
+    (!isPending || TRADE_ID.test(report.tradeId ?? ''))
   const cost = valid ? energyCost(energyJ, prices.per_kwh) : null
-  const value = valid ? trmValue(amountTrm, prices.per_trm) : null
+  const value = valid ? worthOf(amountTrm, prices.per_trm) : null
   return {
     kind: 'earning.job',
     atMs,
@@ -324,18 +370,28 @@ function jobEvent(report: JobReport, { prices, serving }: OwnerValues, atMs: num
     latencyMs: valid ? latencyMs : 0,
     cycles: valid ? depth : 0,
     ownKey,
-    value: value === null ? null : Math.min(value, FIGURE_MAX),
+    pending: valid && isPending,
+    value,
     cost,
     energySource: cost === null ? null : (report.energySource ?? 'declared'),
     forced: serving.force_full_depth,
   }
 }
 
+const isAmount = (figure: number): boolean => figure >= 0 && figure <= FIGURE_MAX
+
+function worthOf(amountTrm: bigint, perTrm: number | null): number | null {
+  const value = trmValue(amountTrm, perTrm)
+  return value === null ? null : Math.min(value, FIGURE_MAX)
+}
+
 const isWhole = (amount: bigint): boolean => amount >= 0n && amount < 10n ** 40n
 
 function jobPayload(job: JobEvent, report: JobReport): TelemetryPayload<'JobServed'> {
-  const { model, energyJ, flop, amountTrm } = report
+  const { model, flop, amountTrm, tradeId } = report
+  const energyJ = job.valid && report.energyJ !== 'pending' ? report.energyJ : null
   return {
+    trade_id: tradeId !== undefined && TRADE_ID.test(tradeId) ? tradeId : null,
     model: model !== undefined && MODEL_ID.test(model) ? model : null,
     ok: job.ok,
     own_key: job.ownKey,
@@ -343,8 +399,8 @@ function jobPayload(job: JobEvent, report: JobReport): TelemetryPayload<'JobServ
     depth: job.cycles,
     flop: job.valid ? String(flop) : '0',
     amount_trm: job.valid ? String(amountTrm) : '0',
-    energy_j: job.valid ? energyJ : null,
-    energy_source: job.valid && energyJ !== null ? (report.energySource ?? 'declared') : null,
+    energy_j: energyJ,
+    energy_source: energyJ !== null ? (report.energySource ?? 'declared') : null,
     value: job.value,
     cost: job.cost,
   }

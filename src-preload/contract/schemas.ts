@@ -4,6 +4,7 @@ import { keyProcedures } from './keys.ts'
 import { Backend, HardwareInfo, SensorReading } from './machine.ts'
 import { Download, modelProcedures } from './models.ts'
 import { reasonProcedures } from './reason.ts'
+import { stewardshipProcedures } from './stewardship.ts'
 import { walletProcedures } from './wallet.ts'
 
 /** TRM as a decimal string: JSON numbers lose precision above 2^53. */
@@ -178,6 +179,7 @@ export const procedures = {
   ...walletProcedures,
   ...keyProcedures,
   ...reasonProcedures,
+  ...stewardshipProcedures,
   'earnings.get': { input: z.strictObject({ range: EarningsRange }), output: Earnings },
   'trades.list': {
     input: z.strictObject({ limit: z.number().int().min(1).max(200), beforeIndex: Count.optional() }),

@@ -229,6 +229,7 @@ export type SentinelView = z.infer<typeof SentinelView>
 
 export const TelemetryKind = z.enum([
   'JobServed',
+  'JobEnergy',
   'TRMInference',
   'SentinelStatus',
   'ThermostatUpdate',
@@ -239,7 +240,7 @@ export const TelemetryKind = z.enum([
 export type TelemetryKind = z.infer<typeof TelemetryKind>
 
 export const TelemetryQuery = z.strictObject({
-  kinds: z.array(TelemetryKind).min(1).max(7).optional(),
+  kinds: z.array(TelemetryKind).min(1).max(8).optional(),
   fromMs: TimestampMs.optional(),
   /** Not included. */
   toMs: TimestampMs.optional(),

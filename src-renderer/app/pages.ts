@@ -1,8 +1,11 @@
-import { Boxes, House, type LucideIcon } from 'lucide-react'
+import { Boxes, BrainCircuit, House, KeyRound, type LucideIcon, Wallet } from 'lucide-react'
 
 export const pages = {
   home: { name: 'Home', href: '#/', icon: House },
   models: { name: 'Models', href: '#/models', icon: Boxes },
+  playground: { name: 'Playground', href: '#/playground', icon: BrainCircuit },
+  wallet: { name: 'Wallet', href: '#/wallet', icon: Wallet },
+  keys: { name: 'Keys', href: '#/keys', icon: KeyRound },
 } as const satisfies Record<string, { name: string; href: string; icon: LucideIcon }>
 
 export type PageName = keyof typeof pages

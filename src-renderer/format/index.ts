@@ -10,3 +10,4 @@ export {
 } from './amounts.ts'
 export { shortHex } from './hex.ts'
 export { formatBucket, formatDateTime, formatDuration, formatRelative } from './time.ts'
+export { parseTypedAmount } from './typed-amount.ts'

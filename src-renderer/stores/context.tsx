@@ -4,10 +4,13 @@ import type { ChatState } from './chat.ts'
 import type { ConnectionState } from './connection.ts'
 import type { EarningsState } from './earnings.ts'
 import type { Stores } from './index.ts'
+import type { KeysState } from './keys.ts'
 import type { ModelsState } from './models.ts'
+import type { PlaygroundState } from './playground.ts'
 import type { SensorsState } from './sensors.ts'
 import type { StatusState } from './status.ts'
 import type { TradesState } from './trades.ts'
+import type { WalletState } from './wallet.ts'
 
 const StoresContext = createContext<Stores | null>(null)
 
@@ -45,6 +48,18 @@ export function useModels<T>(select: (state: ModelsState) => T): T {
   return useStore(useStores().models, select)
 }
 
+export function usePlayground<T>(select: (state: PlaygroundState) => T): T {
+  return useStore(useStores().playground, select)
+}
+
 export function useSensors<T>(select: (state: SensorsState) => T): T {
   return useStore(useStores().sensors, select)
+}
+
+export function useWallet<T>(select: (state: WalletState) => T): T {
+  return useStore(useStores().wallet, select)
+}
+
+export function useKeys<T>(select: (state: KeysState) => T): T {
+  return useStore(useStores().keys, select)
 }

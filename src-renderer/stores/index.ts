@@ -2,10 +2,13 @@ import type { HostClient, HostEvent, HostStatus } from '../../src-preload/contra
 import { createChatStore } from './chat.ts'
 import { createConnectionStore } from './connection.ts'
 import { createEarningsStore } from './earnings.ts'
+import { createKeysStore } from './keys.ts'
 import { createModelsStore } from './models.ts'
+import { createPlaygroundStore } from './playground.ts'
 import { createSensorsStore } from './sensors.ts'
 import { createStatusStore } from './status.ts'
 import { createTradesStore } from './trades.ts'
+import { createWalletStore } from './wallet.ts'
 
 export type Stores = ReturnType<typeof createStores>
 
@@ -17,6 +20,9 @@ export function createStores(client: HostClient) {
     trades: createTradesStore(client),
     chat: createChatStore(client),
     models: createModelsStore(client),
+    wallet: createWalletStore(client),
+    keys: createKeysStore(client),
+    playground: createPlaygroundStore(client),
     sensors: createSensorsStore(client),
   }
 }
@@ -38,6 +44,8 @@ function deliver(stores: Stores, event: HostEvent): void {
     case 'trade.booked':
       stores.trades.getState().onTradeBooked(event.data)
       stores.earnings.getState().onTradeBooked()
+      stores.wallet.getState().refresh()
+      stores.keys.getState().refresh()
       break
     case 'chat.delta':
     case 'chat.done':
@@ -62,6 +70,8 @@ function onStatusChanged(stores: Stores, status: HostStatus): void {
   void stores.earnings.getState().load()
   void stores.trades.getState().load()
   stores.models.getState().refresh()
+  stores.wallet.getState().refresh()
+  stores.keys.getState().refresh()
 }
 
 /** Keeps the stores in step with the host. @returns a function that ends it. */

@@ -20,6 +20,8 @@ import type {
   Trade,
 } from '../../src-preload/contract/index.ts'
 import { isProcedureName, procedures } from '../../src-preload/contract/index.ts'
+import { fakeKeys, fakeWallet, richWallet, sampleWallet, severalKeys } from './fake-economy.ts'
+import { sampleQuestion, sampleTasks, sampleThought } from './reason-samples.ts'
 import {
   gib,
   hex32,
@@ -65,6 +67,20 @@ const ENGINE_ERROR: PublicErrorData = {
 
 type Handlers = { [P in ProcedureName]: (input: ProcedureInput<P>) => ProcedureOutput<P> }
 
+const notAskedYet = (): never => {
+  throw new Error('the window does not ask this yet')
+}
+const NOT_ASKED_YET = {
+  'sentinel.get': notAskedYet,
+  'sentinel.resume': notAskedYet,
+  'console.get': notAskedYet,
+  'console.set': notAskedYet,
+  'console.pause': notAskedYet,
+  'console.resume': notAskedYet,
+  'console.fullDepth': notAskedYet,
+  'telemetry.query': notAskedYet,
+}
+
 export class FakeHost {
   /** Milliseconds before each answer, to see what waits. */
   delayMs = 0
@@ -99,6 +115,11 @@ export class FakeHost {
     this.#models =
       state === 'busy-models' ? busyModels() : state === 'no-models' ? noModels() : sampleModels()
     this.#failing = state === 'failing'
+    this.#handlers = {
+      ...this.#handlers,
+      ...fakeWallet(state === 'fresh' ? sampleWallet() : richWallet()),
+      ...fakeKeys(state === 'fresh' ? [] : severalKeys()),
+    }
     this.#trades = Array.from({ length: count }, (_, index) => {
       const age = (count - 1 - index) ** 1.9 * 9_000 + 41_000
       return sampleTrade(index, { timestampMs: Math.floor(now - age) })
@@ -179,7 +200,10 @@ export class FakeHost {
     for (const stream of this.#streams) stream.destroy()
   }
 
-  readonly #handlers: Handlers = {
+  #handlers: Handlers = {
+    ...NOT_ASKED_YET,
+    ...fakeWallet(richWallet()),
+    ...fakeKeys(severalKeys()),
     'status.get': () => this.#status,
     'host.pause': () =>
       this.#setStatus({ ...this.#status, state: 'paused', reason: 'You paused this host just now.' }),
@@ -244,6 +268,13 @@ export class FakeHost {
       providerValid: true,
       consumerValid: true,
     }),
+    'reason.tasks': () => ({ tasks: this.#models.installed.length === 0 ? [] : sampleTasks }),
+    'reason.example': ({ task, seed }) => ({ input: sampleQuestion(task, seed) }),
+    'reason.run': ({ task }) => {
+      const { amountTrm, flop, ...thought } = sampleThought(task)
+      this.bookTrade({ modelId: `trm-${task}`, ownKey: true, amountTrm, flop })
+      return { ...thought, amountTrm, flop }
+    },
     'chat.start': () => {
       const chatId = randomBytes(16).toString('hex')
       void this.#answer(chatId)

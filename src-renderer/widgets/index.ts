@@ -1,5 +1,6 @@
 import './widgets.css'
 
+export { AmountField } from './AmountField.tsx'
 export { Badge } from './Badge.tsx'
 export { Button, Spinner } from './Button.tsx'
 export { Card } from './Card.tsx'

@@ -44,6 +44,7 @@ function thinking(reasoning: Reasoning, request: ReasonRequest): Work<ReasonPiec
         completionTokens: thought.cycles,
       }
     },
+    depth: ({ completionTokens }) => completionTokens,
     maxFlop: () => boundFlop,
     flop: () => flop,
   }

@@ -1,5 +1,5 @@
 import type { GenerateEvent, GenerateRequest } from '../types.ts'
-import { CallText } from './call-text.ts'
+import { CallText, isWholeJson } from './call-text.ts'
 import { upstreamInvalid, upstreamUnsupported } from './errors.ts'
 import { complaintIn, upstreamComplaint } from './http.ts'
 import { readChunk, type WireChunk, type WireUsage } from './wire.ts'
@@ -42,7 +42,7 @@ export async function* readAnswer(
     finishReason = chunk.finishReason ?? finishReason
     const text = textOf(chunk, thoughts, calls, isForced)
     if (isJson) json += text
-    textBytes += text.length
+    textBytes += Buffer.byteLength(text)
     if (textBytes > reserved.maxTokens * MAX_TOKEN_BYTES)
       throw upstreamInvalid('said far more than it was asked for')
     const { logprobs } = chunk
@@ -115,15 +115,6 @@ class Thoughts {
     if (!this.#open) return ''
     this.#open = false
     return '\n</think>\n\n'
-  }
-}
-
-function isWholeJson(text: string): boolean {
-  try {
-    JSON.parse(text)
-    return true
-  } catch {
-    return false
   }
 }
 

@@ -1,3 +1,4 @@
+import { upstreamInvalid } from './errors.ts'
 import type { WireChunk } from './wire.ts'
 
 type ToolCallDelta = WireChunk['toolCalls'][number]
@@ -8,7 +9,7 @@ type ToolCallDelta = WireChunk['toolCalls'][number]
  */
 export class CallText {
   readonly #form: 'hermes' | 'json'
-  #current: { index: number; hasArguments: boolean } | null = null
+  #current: { index: number; argumentsJson: string } | null = null
   /** Calls that were begun. */
   calls = 0
 
@@ -21,24 +22,41 @@ export class CallText {
     if (this.#current?.index !== index) {
       // A required call is one call; whatever follows it is left out.
       if (name === '' || (this.#form === 'json' && this.calls > 0)) return ''
-      text = this.finish() + this.#opening(name)
-      this.#current = { index, hasArguments: false }
+      text = this.#close() + this.#opening(name)
+      this.#current = { index, argumentsJson: '' }
       this.calls++
     }
-    if (argumentsDelta !== '' && this.#current) this.#current.hasArguments = true
+    if (this.#current) this.#current.argumentsJson += argumentsDelta
     return text + argumentsDelta
   }
 
-  /** Closes the call that is open. */
+  /** Closes the last call, unless it was cut off: then the caller gets what there is, and sees that it is not whole. */
   finish(): string {
+    return this.#current && !isCut(this.#current.argumentsJson) ? this.#close() : ''
+  }
+
+  #close(): string {
     const current = this.#current
     this.#current = null
     if (!current) return ''
-    return `${current.hasArguments ? '' : '{}'}}${this.#form === 'hermes' ? '\n</tool_call>' : ''}`
+    if (isCut(current.argumentsJson)) throw upstreamInvalid('broke a tool call off')
+    return `${current.argumentsJson === '' ? '{}' : ''}}${this.#form === 'hermes' ? '\n</tool_call>' : ''}`
   }
 
   #opening(name: string): string {
     const json = `{"name": ${JSON.stringify(name)}, "arguments": `
     return this.#form === 'hermes' ? `${this.calls > 0 ? '\n' : ''}<tool_call>\n${json}` : json
+  }
+}
+
+/** No arguments at all are none. */
+const isCut = (argumentsJson: string): boolean => argumentsJson !== '' && !isWholeJson(argumentsJson)
+
+export function isWholeJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
   }
 }

@@ -131,12 +131,13 @@ const Alternative = z.object({
 })
 const TokenList = z.array(Alternative.extend({ top_logprobs: z.array(Alternative).nullish() }))
 const Logprobs = z.union([
-  z.object({ content: TokenList.nullish() }),
+  // Completions, as OpenAI has them; llama-server gives the other shape there too.
   z.object({
     tokens: z.array(z.string()),
     token_logprobs: z.array(z.number().nullable()),
     top_logprobs: z.array(z.record(z.string(), z.number().nullable()).nullable()).nullish(),
   }),
+  z.object({ content: TokenList.nullish() }),
 ])
 
 const ToolCallDelta = z.object({

@@ -2,7 +2,8 @@ import { CircleAlert, Pause, Play, RotateCw, X } from 'lucide-react'
 import type { Download } from '../../../src-preload/contract/index.ts'
 import { formatBytes, formatDuration } from '../../format/index.ts'
 import { Button, Card, ErrorState, QuestionBar, useQuestion } from '../../widgets/index.ts'
-import { focusIfLost, useCommand } from './command.ts'
+import { focusIfLost } from '../focus.ts'
+import { useCommand } from './command.ts'
 import { hashWords } from './words.ts'
 
 export function DownloadsPanel({ downloads }: { downloads: Download[] }) {

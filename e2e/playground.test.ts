@@ -1,0 +1,408 @@
+import { existsSync, mkdirSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { type Browser, chromium, type Locator, type Page } from 'playwright'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { FakeHost, type FakeState } from '../src-renderer/testing/fake-host.ts'
+import { type HostProcess, root, startHeadless, temporaryDirectory } from './support/host.ts'
+
+const executablePath = process.env.TIRAMI_CHROMIUM
+// On CI a machine without a browser is a broken machine, not a reason to skip.
+const run = executablePath || process.env.CI ? describe : describe.skip
+const shots = process.env.TIRAMI_SCREENSHOTS
+const WIDTHS = [900, 1440]
+
+async function openBrowser(): Promise<Browser> {
+  if (!executablePath || !existsSync(executablePath)) throw new Error('No Chromium was found here.')
+  return chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-background-networking'] })
+}
+
+/** Collects what the page complains about. */
+async function openPage(
+  browser: Browser,
+  problems: string[],
+  reducedMotion: 'reduce' | 'no-preference' = 'reduce',
+): Promise<Page> {
+  const page = await browser.newPage({ viewport: { width: 1440, height: 900 }, reducedMotion })
+  page.on('console', (message) => {
+    if (message.type() === 'error') problems.push(message.text())
+  })
+  page.on('pageerror', (error) => problems.push(error.message))
+  return page
+}
+
+async function inEveryLook(page: Page, look: (name: string) => Promise<void>): Promise<void> {
+  for (const width of WIDTHS) {
+    await page.setViewportSize({ width, height: 900 })
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme })
+      await look(`${colorScheme}-${width}`)
+    }
+  }
+  await page.setViewportSize({ width: 1440, height: 900 })
+}
+
+async function shoot(page: Page, name: string): Promise<void> {
+  if (!shots) return
+  mkdirSync(resolve(root, shots), { recursive: true })
+  await page.screenshot({ path: resolve(root, shots, `${name}.png`), fullPage: true })
+}
+
+/** Presses `key` until `target` has the focus; a page whose controls cannot be reached fails here. */
+async function pressUntilFocused(page: Page, key: 'Tab' | 'Shift+Tab', target: Locator): Promise<void> {
+  await target.waitFor()
+  for (let presses = 0; presses < 120; presses += 1) {
+    if (await target.evaluate((element) => element === document.activeElement)) return
+    await page.keyboard.press(key)
+  }
+  throw new Error(`the keyboard does not reach ${target}`)
+}
+
+/** Texts whose contrast with what lies behind them is below WCAG AA. Disabled controls are exempt there. */
+function faintTexts(page: Page): Promise<string[]> {
+  return page.evaluate(() => {
+    const canvas = document.createElement('canvas')
+    canvas.width = canvas.height = 1
+    const context = canvas.getContext('2d', { willReadFrequently: true })
+    if (context === null) throw new Error('no canvas')
+    const paint = (colors: string[]): number[] => {
+      context.clearRect(0, 0, 1, 1)
+      for (const color of colors) {
+        context.fillStyle = color
+        context.fillRect(0, 0, 1, 1)
+      }
+      return [...context.getImageData(0, 0, 1, 1).data].slice(0, 3)
+    }
+    const luminance = (rgb: number[]): number => {
+      const [r = 0, g = 0, b = 0] = rgb.map((channel) => {
+        const share = channel / 255
+        return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4
+      })
+      return 0.2126 * r + 0.7152 * g + 0.0722 * b
+    }
+    const backgrounds = (element: Element | null): string[] =>
+      element === null
+        ? []
+        : [...backgrounds(element.parentElement), getComputedStyle(element).backgroundColor]
+    const faint: string[] = []
+    for (const element of document.querySelectorAll('main *, .rail *')) {
+      const text = [...element.childNodes].some(
+        ({ nodeType, textContent }) => nodeType === Node.TEXT_NODE && textContent?.trim() !== '',
+      )
+      const style = getComputedStyle(element)
+      if (!text || !element.checkVisibility() || style.clipPath !== 'none') continue
+      if (element.closest(':disabled, .visually-hidden, [aria-hidden="true"]') !== null) continue
+      const behind = backgrounds(element)
+      const [front, back] = [luminance(paint([...behind, style.color])), luminance(paint(behind))]
+      const ratio = (Math.max(front, back) + 0.05) / (Math.min(front, back) + 0.05)
+      const large = Number.parseFloat(style.fontSize) >= 24
+      if (ratio < (large ? 3 : 4.5)) faint.push(`${ratio.toFixed(2)} ${element.textContent?.slice(0, 60)}`)
+    }
+    return faint
+  })
+}
+
+const sidewaysScroll = (page: Page) =>
+  page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
+
+const part = (page: Page, name: string) => page.getByRole('region', { name, exact: true })
+const button = (page: Page, name: string | RegExp) => page.getByRole('button', { name })
+const scrubber = (page: Page) => page.getByRole('slider', { name: 'Step of the thought' })
+const threshold = (page: Page) => page.getByRole('slider', { name: /Halting threshold/ })
+const shownDigits = (page: Page) =>
+  part(page, 'Thought')
+    .locator('.sudoku .cell')
+    .evaluateAll((cells) => cells.map((cell) => Number(cell.firstChild?.textContent)))
+
+/** A grid of six by six with boxes of two by three. */
+function isSolved(cells: readonly number[]): boolean {
+  const groups = cells.map((digit, cell) => {
+    const [row, column] = [Math.floor(cell / 6), cell % 6]
+    const box = Math.floor(row / 2) * 2 + Math.floor(column / 3)
+    return [`row ${row} ${digit}`, `column ${column} ${digit}`, `box ${box} ${digit}`]
+  })
+  return cells.length === 36 && new Set(groups.flat()).size === 3 * 36
+}
+
+run('the Playground with a real host', () => {
+  const data = temporaryDirectory()
+  const problems: string[] = []
+  let host: HostProcess
+  let browser: Browser
+  let page: Page
+
+  beforeAll(async () => {
+    host = await startHeadless(join(data.path, 'host'))
+    browser = await openBrowser()
+    page = await openPage(browser, problems)
+    await page.goto(host.ready.dashboard)
+  })
+  afterAll(async () => {
+    await browser?.close()
+    await host?.end('SIGKILL')
+    data.remove()
+  })
+
+  const totalTrades = async () =>
+    ((await (await host.api('/tirami/network')).json()) as { total_trades: number }).total_trades
+
+  it('solves a puzzle that training never saw, by keyboard alone', async () => {
+    const link = page.getByRole('navigation').getByRole('link', { name: 'Playground', exact: true })
+    await pressUntilFocused(page, 'Tab', link)
+    await page.keyboard.press('Enter')
+    await page.getByRole('heading', { name: 'Playground', level: 1 }).waitFor()
+    expect(await page.getByRole('radio', { name: 'Sudoku 6×6' }).isChecked()).toBe(true)
+    const first = button(page, /^row 1, column 1:/)
+    await pressUntilFocused(page, 'Tab', first)
+    await pressUntilFocused(page, 'Tab', button(page, 'Think'))
+    await page.keyboard.press('Enter')
+    await part(page, 'Thought').getByText('Verified by the rules').waitFor()
+    expect(isSolved(await shownDigits(page))).toBe(true)
+    expect(await totalTrades()).toBe(1)
+  })
+
+  it('says what it cost, and shows the trade on Home', async () => {
+    const thought = part(page, 'Thought')
+    const paid = await thought.getByText(/^\d+ TRM$/).textContent()
+    await thought.getByRole('link').click()
+    const trades = part(page, 'Trades')
+    await trades.getByText('trm-sudoku-6x6').first().waitFor()
+    await trades
+      .getByText(String(paid?.replace(' TRM', '')), { exact: false })
+      .first()
+      .waitFor()
+    await page.goBack()
+    await thought.getByText('Verified by the rules').waitFor()
+  })
+
+  it('sets the exact solver beside it, and both agree', async () => {
+    const compare = part(page, 'Beside an exact solver')
+    await compare
+      .getByRole('row', { name: /Backtracking/ })
+      .getByText(/^Right, /)
+      .waitFor()
+    await compare.getByText(/an exact solver is better/).waitFor()
+  })
+
+  it('shows all the steps of a question that has no answer, and a stop that would have been too early', async () => {
+    const cell = (row: number, column: number) => button(page, new RegExp(`^row ${row}, column ${column}:`))
+    await cell(1, 1).focus()
+    for (const digit of ['3', '3']) {
+      await page.keyboard.press(digit)
+      await page.keyboard.press('ArrowRight')
+    }
+    await part(page, 'Question')
+      .getByText(/no answer can be right/)
+      .waitFor()
+    await part(page, 'Thought').getByText('You have changed the question since').waitFor()
+    await page.getByRole('radio', { name: 'Low' }).check({ force: true })
+    await button(page, 'Think').click()
+    await part(page, 'Thought').getByText('Not a right answer').waitFor()
+    await scrubber(page).focus()
+    await page.keyboard.press('Home')
+    await part(page, 'Thought').getByText('Step 1 of 4', { exact: true }).waitFor()
+    await page.keyboard.press('ArrowRight')
+    await part(page, 'Thought').getByText('Step 2 of 4', { exact: true }).waitFor()
+    await threshold(page).focus()
+    await page.keyboard.press('Home')
+    await part(page, 'Thought')
+      .getByText(/stopped at step 1 of 4, with .+ saved/)
+      .waitFor()
+    await page.keyboard.press('End')
+    await part(page, 'Thought')
+      .getByText(/would not have stopped/)
+      .waitFor()
+    await part(page, 'Beside an exact solver').getByText('Proved that there is no solution').waitFor()
+  })
+
+  it('says that a council was called, and claims no saving that nobody knows', async () => {
+    await page.getByRole('radio', { name: 'Medium' }).check({ force: true })
+    await button(page, 'Think').click()
+    await part(page, 'Thought').getByText('Its first try did not suffice').waitFor()
+    await threshold(page).focus()
+    await page.keyboard.press('Home')
+    await part(page, 'Thought').getByText('is not known: more was computed than these steps').waitFor()
+    await shoot(page, 'playground-council')
+  })
+
+  it('lets a person draw in a maze, and finds the way', async () => {
+    await page.getByRole('radio', { name: 'Maze' }).check({ force: true })
+    const corner = button(page, 'row 1, column 1: wall')
+    await corner.click()
+    await button(page, 'row 1, column 1: open').waitFor()
+    await page.keyboard.press('w')
+    await corner.waitFor()
+    await button(page, 'row 1, column 1: wall').hover()
+    await page.mouse.down()
+    await button(page, 'row 1, column 2: wall').hover()
+    await button(page, 'row 1, column 3: wall').hover()
+    await page.mouse.up()
+    await button(page, 'row 1, column 3: open').waitFor()
+    await button(page, 'Undo all').click()
+    await button(page, 'row 1, column 3: wall').waitFor()
+    await page.getByRole('radio', { name: 'Medium' }).check({ force: true })
+    await button(page, 'Think').click()
+    await part(page, 'Beside an exact solver').getByText('Breadth-first search').waitFor()
+    await part(page, 'Thought')
+      .getByRole('img', { name: /^The way of this step/ })
+      .waitFor()
+  })
+
+  it('asks every task that the host knows', async () => {
+    const names = await page.getByRole('group', { name: 'Kind of question' }).getByRole('radio').count()
+    for (let index = 0; index < names; index += 1) {
+      await page
+        .getByRole('group', { name: 'Kind of question' })
+        .getByRole('radio')
+        .nth(index)
+        .check({ force: true })
+      await button(page, 'Think').click()
+      await scrubber(page).waitFor()
+    }
+    expect(await totalTrades()).toBe(4 + names)
+  })
+
+  it('says why a stopped host does not think, and what to do', async () => {
+    await host.api('/tirami/kill', {
+      method: 'POST',
+      body: JSON.stringify({ activate: true, reason: 'test', operator: 'owner' }),
+    })
+    const complaints = problems.length
+    await button(page, 'Think').click()
+    await part(page, 'Question').getByRole('alert').waitFor()
+    await shoot(page, 'playground-stopped')
+    // The browser itself notes every answer that failed.
+    problems.length = complaints
+    await host.api('/tirami/kill', {
+      method: 'POST',
+      body: JSON.stringify({ activate: false, reason: 'test', operator: 'owner' }),
+    })
+    await button(page, 'Think').click()
+    await part(page, 'Thought').getByText('You paid').waitFor()
+    await button(page, 'Think').click({ trial: true })
+    expect(await part(page, 'Question').getByRole('alert').count()).toBe(0)
+  })
+
+  it('can be read in both themes, at every width', async () => {
+    for (const task of ['Maze', 'Sudoku 4×4', 'Sudoku 6×6']) {
+      await page.getByRole('radio', { name: task }).check({ force: true })
+      await button(page, 'Think').click()
+      await scrubber(page).waitFor()
+      await inEveryLook(page, async (look) => {
+        expect(await sidewaysScroll(page)).toBe(0)
+        // Colours take a moment to follow the theme.
+        await expect.poll(() => faintTexts(page), { timeout: 20_000 }).toEqual([])
+        await shoot(page, `playground-${task.replace('×', 'x').replace(' ', '-').toLowerCase()}-${look}`)
+      })
+    }
+  })
+
+  it('complains of nothing', () => {
+    expect(problems).toEqual([])
+  })
+})
+
+run('the Playground in states that are hard to come by', () => {
+  const problems: string[] = []
+  const host = new FakeHost(join(root, 'out/renderer'))
+  let browser: Browser
+  let page: Page
+  let base: string
+
+  beforeAll(async () => {
+    base = `http://127.0.0.1:${await host.listen()}`
+    browser = await openBrowser()
+  })
+  beforeEach(async () => {
+    host.delayMs = 0
+    await page?.close()
+    page = await openPage(browser, problems)
+  })
+  afterAll(async () => {
+    await browser?.close()
+    await host.close()
+  })
+
+  const open = (state: FakeState, in_ = page) => in_.goto(`${base}/?state=${state}#/playground`)
+
+  it('steps through a thought, and moves the halting threshold by pointer and by keyboard', async () => {
+    await open('earning')
+    await button(page, 'Think').click()
+    const thought = part(page, 'Thought')
+    await thought.getByText('Step 5 of 5', { exact: true }).waitFor()
+    await thought
+      .getByText(/stopped at step 3 of 5, with another answer .+ saved 2\.4 GFLOP, 2 TRM/)
+      .waitFor()
+    await button(page, 'Step back').click()
+    await thought.getByText('1 cell changed.').waitFor()
+    await button(page, 'Step back').click()
+    await thought.getByText(/cells break a rule/).waitFor()
+    await inEveryLook(page, async (look) => {
+      expect(await sidewaysScroll(page)).toBe(0)
+      await expect.poll(() => faintTexts(page), { timeout: 20_000 }).toEqual([])
+      await shoot(page, `playground-steps-${look}`)
+    })
+    const chart = await thought.getByRole('img', { name: /^Halting probability/ }).boundingBox()
+    if (chart === null) throw new Error('no chart')
+    await page.mouse.move(chart.x + chart.width / 2, chart.y + chart.height / 2)
+    await page.mouse.down()
+    await page.mouse.move(chart.x + chart.width / 2, chart.y + chart.height * 0.1)
+    await page.mouse.up()
+    await thought.getByText(/stopped at step 4 of 5, with the same answer/).waitFor()
+    await threshold(page).focus()
+    await page.keyboard.press('End')
+    await thought.getByText(/would not have stopped/).waitFor()
+  })
+
+  it('plays the steps by itself, except for those who prefer stillness', async () => {
+    await open('earning')
+    await button(page, 'Think').click()
+    await part(page, 'Thought').getByText('Step 5 of 5', { exact: true }).waitFor()
+    const moving = await openPage(browser, problems, 'no-preference')
+    await open('earning', moving)
+    await button(moving, 'Think').click()
+    await part(moving, 'Thought').getByText('Step 1 of 5', { exact: true }).waitFor()
+    await part(moving, 'Thought').getByText('Step 5 of 5', { exact: true }).waitFor()
+    await button(moving, 'Play the steps').waitFor()
+    await moving.close()
+  })
+
+  it('says that a thought cannot be interrupted, and holds the question meanwhile', async () => {
+    await open('earning')
+    await button(page, /^row 1, column 1:/).waitFor()
+    host.delayMs = 1_500
+    await button(page, 'Think').click()
+    await page.getByText('A thought cannot be interrupted').waitFor()
+    expect(await button(page, 'New puzzle').isDisabled()).toBe(true)
+    expect(await button(page, /^row 1, column 1:/).isDisabled()).toBe(true)
+    expect(await page.getByRole('radio', { name: 'Maze' }).isDisabled()).toBe(true)
+    await shoot(page, 'playground-thinking')
+    await part(page, 'Thought').getByText('Step 5 of 5', { exact: true }).waitFor()
+    expect(await button(page, 'New puzzle').isDisabled()).toBe(false)
+  })
+
+  it('says what is missing on a host without weights', async () => {
+    await open('no-models')
+    await page.getByText('This host has no recursive model').waitFor()
+    await shoot(page, 'playground-no-tasks')
+  })
+
+  it('is failing and offline in words', async () => {
+    const complaints = problems.length
+    await open('failing')
+    await page.getByText('Try again in a few seconds.').first().waitFor()
+    host.enter('earning')
+    await part(page, 'Question').getByRole('button', { name: 'Try again' }).click()
+    await button(page, /^row 1, column 1:/).waitFor()
+    await page.route('**/events', (route) => route.abort())
+    host.cut()
+    await page.getByText('The host is out of reach; it can think again').waitFor()
+    expect(await button(page, 'Think').isDisabled()).toBe(true)
+    await shoot(page, 'playground-offline')
+    // The browser itself notes every answer that failed.
+    problems.length = complaints
+  })
+
+  it('complains of nothing', () => {
+    expect(problems).toEqual([])
+  })
+})

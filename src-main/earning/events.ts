@@ -1,0 +1,83 @@
+import { z } from 'zod'
+import { GuardrailName } from '../../src-preload/contract/index.ts'
+
+const Millis = z.number().int().nonnegative()
+const Amount = z.number().nonnegative().max(1e15)
+
+/** What the thermostat decides. */
+export const DepthSettings = z.strictObject({
+  innerCycles: z.number().int().positive(),
+  outerSteps: z.number().int().positive(),
+  haltThreshold: z.number().min(0).max(1),
+  concurrency: z.number().int().positive(),
+})
+export type DepthSettings = z.infer<typeof DepthSettings>
+
+const figures = {
+  /** The owner's own use: no income, so no part of the return. */
+  ownKey: z.boolean(),
+  value: Amount.nullable(),
+  cost: Amount.nullable(),
+  energySource: z.enum(['measured', 'declared']).nullable(),
+  /** It ran at the depth that the owner forced, not at the thermostat's. */
+  forced: z.boolean(),
+}
+
+/** A job has ended. Amounts are in the owner's currency, null where they are not known. */
+const JobEvent = z.strictObject({
+  kind: z.literal('earning.job'),
+  atMs: Millis,
+  /** False: the host failed it. */
+  ok: z.boolean(),
+  /** What was reported made no sense; the numbers here are then zero. */
+  valid: z.boolean(),
+  latencyMs: Amount,
+  /** Network calls. */
+  cycles: z.number().int().nonnegative(),
+  /** Its energy is still being measured: an ‘earning.cost’ follows. */
+  pending: z.boolean(),
+  ...figures,
+})
+export type JobEvent = z.infer<typeof JobEvent>
+
+/** What a job that ended earlier has cost. */
+const CostEvent = z.strictObject({
+  kind: z.literal('earning.cost'),
+  atMs: Millis,
+  ok: z.boolean(),
+  ...figures,
+})
+export type CostEvent = z.infer<typeof CostEvent>
+
+const PausedEvent = z.strictObject({
+  kind: z.literal('earning.paused'),
+  atMs: Millis,
+  guardrail: GuardrailName,
+  reason: z.string().min(1).max(256),
+  nextStep: z.string().min(1).max(256),
+})
+
+const ResumedEvent = z.strictObject({ kind: z.literal('earning.resumed'), atMs: Millis })
+
+const AdjustedEvent = z.strictObject({
+  kind: z.literal('earning.adjusted'),
+  atMs: Millis,
+  settings: DepthSettings,
+  direction: z.enum(['deeper', 'shallower', 'bounds']),
+  /** Full windows at the settings before. */
+  windows: z.number().int().nonnegative(),
+  /** Windows to wait after this before depth may grow again. */
+  holdoffWindows: z.number().int().nonnegative(),
+  sentence: z.string().min(1).max(320),
+})
+export type AdjustedEvent = z.infer<typeof AdjustedEvent>
+
+/** What the host journals and folds again on start. */
+export const EarningEvent = z.discriminatedUnion('kind', [
+  JobEvent,
+  CostEvent,
+  PausedEvent,
+  ResumedEvent,
+  AdjustedEvent,
+])
+export type EarningEvent = z.infer<typeof EarningEvent>

@@ -1,0 +1,32 @@
+export { type CostEvent, type DepthSettings, EarningEvent, type JobEvent } from './events.ts'
+export {
+  editOwnerFile,
+  newOwnerFile,
+  OWNER_FILE_BYTES_MAX,
+  type OwnerDifference,
+  ownerDifferences,
+  ownerFields,
+  readOwnerFile,
+} from './owner-config.ts'
+export { energyCost, trmValue } from './roi.ts'
+export {
+  applyToSentinel,
+  assertNotRed,
+  decideJob,
+  decideResume,
+  decideReview,
+  INITIAL_SENTINEL,
+  type SentinelState,
+  sentinelView,
+} from './sentinel.ts'
+export {
+  applyToThermostat,
+  decideBounds,
+  decideDepth,
+  fullDepth,
+  INITIAL_THERMOSTAT,
+  settingsOf,
+  type ThermostatBounds,
+  type ThermostatState,
+  thermostatView,
+} from './thermostat.ts'

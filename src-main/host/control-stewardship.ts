@@ -1,0 +1,30 @@
+import type { stewardshipProcedures } from '../../src-preload/contract/index.ts'
+import type { Handlers } from './handlers.ts'
+import type { Stewardship } from './stewardship.ts'
+
+/** Sentinel, owner's values and telemetry, for the window. */
+export function stewardshipHandlers(
+  stewardship: Stewardship,
+): Pick<Handlers, keyof typeof stewardshipProcedures> {
+  const consoleAfter =
+    <Input>(action: (input: Input) => void) =>
+    async (input: Input) => {
+      action(input)
+      return stewardship.console()
+    }
+  return {
+    'sentinel.get': async () => stewardship.sentinel(),
+    'sentinel.resume': async () => {
+      await stewardship.resumeSentinel('window')
+      return stewardship.sentinel()
+    },
+    'console.get': async () => stewardship.console(),
+    'console.set': consoleAfter(({ changes }) => stewardship.set(changes, 'window')),
+    'console.pause': consoleAfter(() => stewardship.setPaused(true, 'window')),
+    'console.resume': consoleAfter(() => stewardship.setPaused(false, 'window')),
+    'console.fullDepth': consoleAfter(({ active }) =>
+      stewardship.set([{ key: 'serving.force_full_depth', value: active }], 'window'),
+    ),
+    'telemetry.query': (query) => stewardship.queryTelemetry(query),
+  }
+}

@@ -1,0 +1,152 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import type { ModelsView } from '../../src-preload/contract/index.ts'
+import { type FlopCost, forkEngine, type JobRequest, jobFlop } from '../inference/index.ts'
+import {
+  chatMessages,
+  json,
+  models,
+  openUpstreamServer,
+  sse,
+  type UpstreamServer,
+} from '../inference/testing/upstream-server.ts'
+import { systemRng, type TiramiError } from '../kernel/index.ts'
+import { readGgufModel } from '../models/index.ts'
+import { writeTinyGguf } from '../models/testing/tiny-gguf.ts'
+import { type RunningHost, startHost } from './host.ts'
+import { openKeys } from './keys.ts'
+import { openSettings, UpstreamChoice } from './settings.ts'
+
+let directory: string
+let server: UpstreamServer
+let host: RunningHost | null = null
+beforeEach(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'tirami-upstream-'))
+  server = await openUpstreamServer({
+    '/v1/models': models('Org/Model-7B'),
+    '/v1/chat/completions': sse(
+      chatMessages(['Hello', ' you'], { prompt_tokens: 12, completion_tokens: 2, total_tokens: 14 }),
+    ),
+  })
+})
+afterEach(async () => {
+  await host?.stop()
+  host = null
+  await server.close()
+  rmSync(directory, { recursive: true, force: true })
+})
+
+async function start(choice: Partial<UpstreamChoice> | null): Promise<RunningHost> {
+  const upstream = UpstreamChoice.parse({ baseUrl: server.baseUrl, model: 'Org/Model-7B', ...choice })
+  host = await startHost({
+    dataDirectory: directory,
+    resourcesDirectory: resolve(import.meta.dirname, '../../resources'),
+    spawnEngine: forkEngine(new URL('../inference/engine/entry.ts', import.meta.url)),
+    projectionWorkerUrl: new URL('../ledger/projection.worker.ts', import.meta.url),
+    reasoningWorkerUrl: new URL('./reasoning/reasoning.worker.ts', import.meta.url),
+    openApi: async () => ({ url: 'http://127.0.0.1:1', close: async () => {} }),
+    ...(choice === null ? {} : { upstream }),
+  })
+  return host
+}
+
+async function flopOfOneAnswer({ services }: RunningHost): Promise<bigint> {
+  const request: JobRequest = {
+    prompt: { type: 'chat', turns: [{ role: 'user', content: 'hi' }] },
+    maxTokens: 16,
+    temperature: 0,
+    topP: 1,
+    stop: [],
+  }
+  const consumer = openKeys(directory, systemRng).windowConsumer
+  const events = services.serve(consumer, request, new AbortController().signal)
+  for await (const event of events) if (event.type === 'booked') return event.receipt.flop
+  throw new Error('nothing was booked')
+}
+
+it('meters what the owner declares, and says that it is declared', async () => {
+  const running = await start({ parameters: 7_000_000_000 })
+  await running.whenServing()
+  expect(running.status()).toMatchObject({
+    state: 'serving',
+    model: {
+      id: 'model-7b',
+      name: 'Org/Model-7B',
+      parameters: 7_000_000_000,
+      flopPerToken: '14000000000',
+      upstream: { address: new URL(server.baseUrl).host, flop: 'declared' },
+    },
+    engine: { state: 'ready', backend: null, slots: 8 },
+  })
+  expect(await flopOfOneAnswer(running)).toBe(14n * 14_000_000_000n)
+})
+
+it('with the shape of attention, or a file of the model, meters attention too', async () => {
+  const attention = { layers: 32, headCount: 32, keyLength: 128, valueLength: 128 }
+  const declared = await start({ parameters: 7_000_000_000, attention })
+  await declared.whenServing()
+  const layer = { headCount: 32, keyLength: 128, valueLength: 128, windowTokens: null }
+  const cost: FlopCost = {
+    activeMatmulParameters: 7_000_000_000n,
+    layers: Array.from({ length: 32 }, () => layer),
+  }
+  expect(await flopOfOneAnswer(declared)).toBe(jobFlop(cost, 12, 2))
+  await declared.stop()
+  const ggufPath = writeTinyGguf(join(directory, 'tiny.gguf'))
+  const measured = await start({ ggufPath })
+  await measured.whenServing()
+  expect(measured.status().model?.upstream?.flop).toBe('gguf')
+  expect(await flopOfOneAnswer(measured)).toBe(jobFlop(await readGgufModel(ggufPath), 12, 2))
+})
+
+it('lists the other server’s model as the one that is served, and loads none of its own', async () => {
+  const { control } = await start({ parameters: 1_000_000 })
+  const answer = await control.call('models.get', {})
+  if (!answer.ok) throw new Error(answer.error.message)
+  const { installed } = answer.result as ModelsView
+  expect(installed.filter(({ chosen }) => chosen).map(({ id }) => id)).toEqual(['model-7b'])
+  expect(installed.length).toBeGreaterThan(1)
+  const loading = await control.call('models.load', { id: 'tirami-concierge' })
+  expect(loading).toMatchObject({ ok: false, error: { code: 'UPSTREAM_IN_USE' } })
+})
+
+it('is found again in the settings, with the key that its file holds at the start', async () => {
+  const apiKeyFile = join(directory, 'upstream-key')
+  writeFileSync(apiKeyFile, 'a-key\n')
+  openSettings(directory).set({
+    upstream: UpstreamChoice.parse({
+      baseUrl: server.baseUrl,
+      model: 'Org/Model-7B',
+      parameters: 1,
+      apiKeyFile,
+    }),
+  })
+  const running = await start(null)
+  await running.whenServing()
+  expect(server.asked[0]?.headers.authorization).toBe('Bearer a-key')
+  expect(JSON.stringify(running.status())).not.toContain('a-key')
+})
+
+it.each<[string, Partial<UpstreamChoice>, string]>([
+  ['nothing that says what a token costs', {}, 'UPSTREAM_COST_UNKNOWN'],
+  ['a key file that is not there', { parameters: 1, apiKeyFile: '/nowhere/key' }, 'UPSTREAM_KEY_MISSING'],
+  ['a model file that is none', { ggufPath: import.meta.filename }, 'MODEL_FILE_INVALID'],
+  ['an address in the clear', { parameters: 1, baseUrl: 'http://8.8.8.8/v1' }, 'UPSTREAM_ADDRESS_REFUSED'],
+])('refuses %s', async (_name, choice, code) => {
+  const error = await start(choice).catch((cause: TiramiError) => cause)
+  expect(error).toMatchObject({ code })
+})
+
+it('says why it does not earn while the other server is away', async () => {
+  const running = await start({ parameters: 1 })
+  await running.whenServing()
+  server.routes['/v1/models'] = json({}, 500)
+  server.routes['/v1/chat/completions'] = (response) => void response.destroy()
+  await expect(flopOfOneAnswer(running)).rejects.toMatchObject({ code: 'UPSTREAM_UNREACHABLE' })
+  await expect.poll(() => running.status().state).toBe('engine-down')
+  expect(running.status().reason).toMatch(/^Not earning: The server behind this host/)
+  const { services } = running
+  expect(services.ledger.tradeCount()).toBe(0)
+})

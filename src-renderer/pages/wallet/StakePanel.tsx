@@ -1,0 +1,215 @@
+import { Lock, LockOpen } from 'lucide-react'
+import { type FormEvent, type ReactNode, useId, useState } from 'react'
+import type { WalletView } from '../../../src-preload/contract/index.ts'
+import { formatDateTime, formatTrm, parseTypedAmount } from '../../format/index.ts'
+import { useWallet } from '../../stores/context.tsx'
+import {
+  AmountField,
+  Badge,
+  Button,
+  Card,
+  ErrorState,
+  QuestionBar,
+  Stat,
+  useNow,
+  useQuestion,
+} from '../../widgets/index.ts'
+import { focusIfLost } from '../focus.ts'
+import { useSubject } from '../use-subject.ts'
+import { formatMultiplier } from './words.ts'
+
+type StakeView = WalletView['stake']
+type Term = StakeView['terms'][number]
+
+export const STAKE_AMOUNT_ID = 'stake-amount'
+const DAY_MS = 86_400_000
+const MINUTE_MS = 60_000
+
+interface StakePanelProps {
+  stake: StakeView
+  availableTrm: string
+}
+
+export function StakePanel({ stake, availableTrm }: StakePanelProps) {
+  const { unlocksAtMs, locked } = stake
+  return (
+    <Card id="stake" title="Stake" aside={<StakeBadge stake={stake} />}>
+      <p className="muted wallet__hint">
+        A stake opens this host to guests (from {formatTrm(stake.minimumTrm)}) and multiplies its yield. It is
+        locked until its term ends; misconduct that is found out costs a part of it.
+      </p>
+      {unlocksAtMs === null ? null : <CurrentStake stake={stake} unlocksAtMs={unlocksAtMs} />}
+      {unlocksAtMs !== null && !locked ? null : <StakeForm stake={stake} availableTrm={availableTrm} />}
+    </Card>
+  )
+}
+
+function StakeBadge({ stake: { unlocksAtMs, locked } }: { stake: StakeView }) {
+  if (unlocksAtMs === null) return <Badge>No stake</Badge>
+  return locked ? <Badge tone="earning">Locked</Badge> : <Badge tone="warn">Term over</Badge>
+}
+
+function CurrentStake({ stake, unlocksAtMs }: { stake: StakeView; unlocksAtMs: number }) {
+  const { stakedTrm, multiplier, locked } = stake
+  const { blocked, running, error, run } = useSubject(useWallet, 'unstake')
+  const reasonId = useId()
+  return (
+    <div className="stake__current">
+      <dl className="wallet__stats">
+        <Stat label="Staked">{formatTrm(stakedTrm)}</Stat>
+        <Stat label="On the yield">{formatMultiplier(multiplier)}</Stat>
+        <Stat label={locked ? 'Unlocks' : 'Unlocked'}>
+          <time dateTime={new Date(unlocksAtMs).toISOString()}>{formatDateTime(unlocksAtMs)}</time>
+        </Stat>
+      </dl>
+      <div className="stake__unstake">
+        <p id={reasonId} className="muted wallet__hint">
+          {locked
+            ? `It can be taken back from ${formatDateTime(unlocksAtMs)} on.`
+            : 'The term is over: the stake no longer counts. Take it back, then stake again.'}
+        </p>
+        <Button
+          look={locked ? 'quiet' : 'accent'}
+          busy={running !== null}
+          disabled={blocked || locked}
+          aria-describedby={reasonId}
+          onClick={() => void run('wallet.unstake', {})}
+        >
+          {locked ? <Lock size={15} aria-hidden="true" /> : <LockOpen size={15} aria-hidden="true" />}
+          Unstake
+        </Button>
+      </div>
+      {error === null ? null : <ErrorState error={error} />}
+    </div>
+  )
+}
+
+/** The first stake, or more of it: the whole is then locked anew. */
+function StakeForm({ stake, availableTrm }: StakePanelProps) {
+  const [text, setText] = useState('')
+  const { blocked, running, error, run, forgive } = useSubject(useWallet, 'stake')
+  const confirming = useQuestion()
+  const now = useNow(MINUTE_MS)
+  const [days, setDays] = useState(() => firstTerm(stake, now))
+  const adding = stake.unlocksAtMs !== null
+  const term = stake.terms.find((offer) => offer.days === days)
+  const typed = parseTypedAmount(text, leastTrm(stake, term))
+  const unlocks = formatDateTime(now + days * DAY_MS)
+  const tooShort = now + days * DAY_MS < (stake.unlocksAtMs ?? 0)
+  const ready = typed.amountTrm !== null && !tooShort && !blocked
+
+  function submit(event: FormEvent) {
+    event.preventDefault()
+    if (ready) confirming.ask()
+  }
+
+  async function commit() {
+    if (typed.amountTrm === null) return
+    if (await run('wallet.stake', { amountTrm: typed.amountTrm, days })) setText('')
+    focusIfLost('stake')
+  }
+
+  return (
+    <form className="wallet__form" onSubmit={submit} noValidate>
+      <h3>{adding ? 'Add and extend' : 'Stake TRM'}</h3>
+      <Terms
+        terms={stake.terms}
+        days={days}
+        disabled={confirming.open}
+        onChange={(chosen) => {
+          setDays(chosen)
+          forgive()
+        }}
+      />
+      <AmountField
+        id={STAKE_AMOUNT_ID}
+        label={adding ? 'Add' : 'Amount'}
+        hint={`${formatTrm(availableTrm)} available`}
+        value={text}
+        problem={text === '' ? null : typed.problem}
+        disabled={confirming.open}
+        onChange={(amount) => {
+          setText(amount)
+          forgive()
+        }}
+      />
+      <p className="wallet__outcome" role="status">
+        {tooShort ? 'This term would end before the stake does: choose a longer one.' : null}
+        {typed.amountTrm === null || tooShort ? null : (
+          <>
+            {adding ? 'The whole stake would be locked' : `${formatTrm(typed.amountTrm)} would be locked`}{' '}
+            until <strong>{unlocks}</strong>
+            {term === undefined ? '' : `, with ${formatMultiplier(term.multiplier)} on the yield`}.
+          </>
+        )}
+      </p>
+      <Button
+        ref={confirming.trigger}
+        type="submit"
+        look="accent"
+        busy={running !== null}
+        disabled={!ready}
+        aria-expanded={confirming.open}
+      >
+        {running === null ? <Lock size={15} aria-hidden="true" /> : null}
+        {adding ? 'Add to the stake' : 'Stake'}
+      </Button>
+      {error === null ? null : <ErrorState error={error} />}
+      {confirming.open && typed.amountTrm !== null ? (
+        <QuestionBar
+          question={confirming}
+          yes={`Lock ${formatTrm(typed.amountTrm)}`}
+          no="Not now"
+          onYes={() => void commit()}
+        >
+          {lockSentence(typed.amountTrm, unlocks, adding)}
+        </QuestionBar>
+      ) : null}
+    </form>
+  )
+}
+
+/** The shortest one that does not end before the stake that there is. */
+function firstTerm({ terms, unlocksAtMs }: StakeView, nowMs: number): Term['days'] {
+  return terms.find(({ days }) => nowMs + days * DAY_MS >= (unlocksAtMs ?? 0))?.days ?? 365
+}
+
+function leastTrm(stake: StakeView, term: Term | undefined): bigint {
+  const least = BigInt(term?.minimumTrm ?? '1') - BigInt(stake.stakedTrm)
+  return least > 1n ? least : 1n
+}
+
+function lockSentence(amountTrm: string, unlocks: string, adding: boolean): ReactNode {
+  return (
+    <>
+      {formatTrm(amountTrm)} {adding ? 'and what is staked already' : ''} will be <strong>locked</strong>{' '}
+      until {unlocks}. Nobody can end the term early: not you, and not this app.
+    </>
+  )
+}
+
+interface TermsProps {
+  terms: Term[]
+  days: Term['days']
+  disabled: boolean
+  onChange: (days: Term['days']) => void
+}
+
+function Terms({ terms, days, disabled, onChange }: TermsProps) {
+  const name = useId()
+  return (
+    <fieldset className="terms" disabled={disabled}>
+      <legend>Term</legend>
+      {terms.map((term) => (
+        <label key={term.days} className="terms__term">
+          <input type="radio" name={name} checked={term.days === days} onChange={() => onChange(term.days)} />
+          <span>
+            <strong>{term.days} days</strong>
+            <span className="terms__fact">{formatMultiplier(term.multiplier)} on the yield</span>
+            <span className="terms__fact figures">from {formatTrm(term.minimumTrm)}</span>
+          </span>
+        </label>
+      ))}
+    </fieldset>
+  )
+}
