@@ -124,11 +124,11 @@ describe('the sentinel in force', () => {
   )
 
   it('stays red over a restart, until the owner resumes it', async () => {
-    for (let i = 0; i < 5; i++) stewardship.jobDone({ ...JOB, ok: false })
+    for (let i = 0; i < 15; i++) stewardship.jobDone({ ...JOB, ok: false })
     const { reason, pausedAtMs } = stewardship.sentinel()
     await restart()
     expect(stewardship.sentinel()).toMatchObject({ level: 'red', reason, pausedAtMs })
-    expect(() => stewardship.assertMayServe()).toThrow('5 jobs in a row have failed')
+    expect(() => stewardship.assertMayServe()).toThrow('15 jobs in a row have failed')
     await stewardship.resumeSentinel('window')
     stewardship.assertMayServe()
     await restart()
@@ -312,9 +312,9 @@ describe('the owner’s file', () => {
   })
 
   it('what was changed while no host ran is told at the next start', async () => {
-    await restart(() => editByHand(fileText().replace('failure_streak: 5', 'failure_streak: 2')))
+    await restart(() => editByHand(fileText().replace('failure_streak: 15', 'failure_streak: 2')))
     expect(await payloads('OwnerAction')).toMatchObject([
-      { source: 'file', key: 'sentinel.failure_streak', old: 5, new: 2 },
+      { source: 'file', key: 'sentinel.failure_streak', old: 15, new: 2 },
     ])
   })
 

@@ -30,4 +30,4 @@ export type {
   ToolCallFormat,
   ToolDefinition,
 } from './types.ts'
-export { createUpstreamEngine, type UpstreamOptions } from './upstream/engine.ts'
+export { createUpstreamEngine } from './upstream/engine.ts'

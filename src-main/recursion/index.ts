@@ -8,7 +8,7 @@ export {
 } from './checkpoint.ts'
 export { InferenceEngine } from './inference.ts'
 export { deliberate, type Policy } from './policy.ts'
-export { createReasoner, type Reasoner, type ReasonRequest, type ReasonResult } from './reasoner.ts'
+export { createReasoner, type ReasonRequest } from './reasoner.ts'
 export type { Cycles, NetworkShape } from './shape.ts'
 export { type AnyTask, SIZES, TASKS } from './tasks/index.ts'
 export type { ReasoningStep } from './tasks/task.ts'

@@ -94,7 +94,8 @@ const SentinelValues = z.strictObject({
     .int()
     .min(1)
     .max(100)
-    .default(5)
+    // Above the five of one caller's breaker, which is to stop that caller before all others are stopped with him.
+    .default(15)
     .describe('Failures in a row that stop the host.'),
 })
 

@@ -117,7 +117,7 @@ it('the console changes the file and answers with the whole view', async () => {
       type: 'integer',
       minimum: 1,
       maximum: 100,
-      value: 5,
+      value: 15,
     }),
   )
 })
@@ -139,10 +139,10 @@ it.each([
 })
 
 it('the sentinel says why it is red, and is resumed', async () => {
-  for (let i = 0; i < 5; i++) stewardship.jobDone({ ...JOB, ok: false })
+  for (let i = 0; i < 15; i++) stewardship.jobDone({ ...JOB, ok: false })
   expect((await call('GET', 'sentinel')).json()).toMatchObject({
     level: 'red',
-    reason: '5 jobs in a row have failed.',
+    reason: '15 jobs in a row have failed.',
     next_step: expect.stringContaining('resume'),
     paused_at_ms: expect.any(Number),
   })
