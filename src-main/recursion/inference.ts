@@ -150,13 +150,20 @@ export class InferenceEngine {
     for (const [place, { job, random }] of running.entries()) {
       if (job.noise) this.#disturb(place, job.noise.deviation, random)
     }
+    const before = this.#values(state.z).slice()
     this.#network.step(parameters.tensors, { tokens, scales: scales.offset }, state, grid, cycles)
+    const changes = rootMeanSquares(before, this.#values(state.z), this.#shape.width)
     const { answers, confidences, halt } = this.#network.read(parameters.tensors, state.y, grid)
     for (const [place, { steps }] of running.entries()) {
       const [from, to] = [place * this.#limits.tokens, (place + 1) * this.#limits.tokens]
       const [answer, confidence] = [answers.slice(from, to), confidences.slice(from, to)]
-      steps.push({ answer, confidence, haltProbability: halt[place] ?? 0 })
+      const latentChange = changes.slice(from, to)
+      steps.push({ answer, confidence, haltProbability: halt[place] ?? 0, latentChange })
     }
+  }
+
+  #values({ offset, rows, columns }: Tensor): Float32Array {
+    return this.#floats.subarray(offset / FLOAT_BYTES, offset / FLOAT_BYTES + rows * columns)
   }
 
   #disturb(place: number, deviation: number, random: () => number): void {
@@ -181,4 +188,13 @@ export class InferenceEngine {
     }
     running[place] = last
   }
+}
+
+/** Root mean square of the difference of each row. */
+function rootMeanSquares(before: Float32Array, after: Float32Array, width: number): Float32Array {
+  return Float32Array.from({ length: after.length / width }, (_, row) => {
+    let sum = 0
+    for (let i = row * width; i < (row + 1) * width; i++) sum += ((after[i] ?? 0) - (before[i] ?? 0)) ** 2
+    return Math.sqrt(sum / width)
+  })
 }

@@ -15,11 +15,21 @@ export interface Policy {
   readonly rolloutSteps: number
   /** Standard deviation of the noise that y gets before every step. */
   readonly deviation: number
-  /** Who decides what is right: the halting head alone, or the task's rules where they can be checked. */
-  readonly judge: 'head' | 'rules'
+  /**
+   * Who decides when to stop: the halting head alone, the task's rules where they can be checked, or nobody, so that
+   * every reflex step is done.
+   */
+  readonly judge: 'head' | 'rules' | 'nobody'
   /** The head is sure when its probability exceeds this in so many steps in a row. */
   readonly haltProbability: number
   readonly patience: number
+}
+
+export interface DeliberationStep {
+  readonly answer: unknown
+  readonly haltProbability: number
+  /** How far the latent of every token moved, all instances one after the other. */
+  readonly latentChange: readonly number[]
 }
 
 export interface Deliberation {
@@ -27,7 +37,7 @@ export interface Deliberation {
   /** The judge's verdict on the answer. */
   readonly sure: boolean
   /** The steps that led to the answer. */
-  readonly steps: readonly { readonly answer: unknown; readonly haltProbability: number }[]
+  readonly steps: readonly DeliberationStep[]
   readonly councilSteps: number
   /** Supervision steps of everything that was run. */
   readonly totalSteps: number
@@ -66,7 +76,11 @@ export function deliberate(
     return verified ?? headIsSure(steps, policy)
   }
   const reflex = engine.run(
-    instances.map((one) => ({ instance: one, maximumSteps: policy.reflexSteps, halts: isSure })),
+    instances.map((one) => ({
+      instance: one,
+      maximumSteps: policy.reflexSteps,
+      halts: policy.judge === 'nobody' ? () => false : isSure,
+    })),
     cycles,
   )
   const first = traceOf(task, input, reflex)
@@ -116,7 +130,8 @@ function traceOf(task: AnyTask, input: unknown, rollouts: readonly Rollout[]): D
   return Array.from({ length: longest }, (_, step) => {
     const readings = rollouts.map(({ steps }) => steps[Math.min(step, steps.length - 1)] as ReasoningStep)
     const haltProbability = Math.min(...readings.map((reading) => reading.haltProbability))
-    return { answer: task.decode(input, readings), haltProbability }
+    const latentChange = readings.flatMap((reading) => [...reading.latentChange])
+    return { answer: task.decode(input, readings), haltProbability, latentChange }
   })
 }
 

@@ -76,6 +76,22 @@ describe('reasoner', () => {
     expect(result.flop).toBe(result.steps.length * flopPerStep(model.shape, 16, cycles))
   })
 
+  it('goes the whole way at full depth, right or wrong, and shows how the latent comes to rest', () => {
+    const { steps, flop, councilSteps } = reasoner.reason({ task: name, input, effort: 'full' })
+    const request = { task: name, input, effort: 'full' } as const
+    expect({ steps: steps.length, flop, councilSteps }).toEqual({
+      steps: 16,
+      flop: reasoner.maximumFlop(request),
+      councilSteps: 0,
+    })
+    const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
+    const moved = steps.map(({ latentChange }) => mean(latentChange))
+    for (const { latentChange } of steps) expect(latentChange).toHaveLength(16)
+    expect(moved.at(-1)).toBeLessThan((moved[0] ?? 0) / 2)
+    const low = reasoner.reason({ task: name, input, effort: 'low' }).steps
+    expect(steps.slice(0, low.length)).toEqual(low)
+  })
+
   it('repeats with its seed', () => {
     const request = { task: name, input, effort: 'high', seed: 5 } as const
     expect(reasoner.reason(request)).toEqual(createReasoner([read(name)]).reason(request))
@@ -83,7 +99,7 @@ describe('reasoner', () => {
 
   it('never spends more than it announces', () => {
     for (const { input } of task.testItems(20, 100)) {
-      for (const effort of ['low', 'medium', 'high'] as const) {
+      for (const effort of ['low', 'medium', 'high', 'full'] as const) {
         const request = { task: name, input, effort }
         expect(reasoner.reason(request).flop).toBeLessThanOrEqual(reasoner.maximumFlop(request))
       }

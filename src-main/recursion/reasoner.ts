@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { TiramiError } from '../kernel/index.ts'
 import { type Checkpoint, loadCheckpoint, type Manifest } from './checkpoint.ts'
 import { InferenceEngine } from './inference.ts'
-import { deliberate, maximumFlop, type Policy } from './policy.ts'
+import { type DeliberationStep, deliberate, maximumFlop, type Policy } from './policy.ts'
 import { type AnyTask, TASKS } from './tasks/index.ts'
 import { parseInput } from './tasks/parse.ts'
 
@@ -12,7 +12,7 @@ export interface ReasonerFile {
   readonly manifest: unknown
 }
 
-const EFFORTS = ['low', 'medium', 'high'] as const
+const EFFORTS = ['low', 'medium', 'high', 'full'] as const
 
 const requestSchema = z.strictObject({
   task: z.string(),
@@ -37,7 +37,7 @@ export interface ReasonResult {
   /** Whether the answer obeys the question's rules; null where that cannot be checked. */
   readonly verified: boolean | null
   /** The supervision steps that led to the answer, in order. */
-  readonly steps: readonly { readonly answer: unknown; readonly haltProbability: number }[]
+  readonly steps: readonly DeliberationStep[]
   /** Supervision steps that the noisy council took; 0 where it was not needed. */
   readonly councilSteps: number
   /** Calls of the network, everything that was run included. */
@@ -63,6 +63,8 @@ const POLICIES: Record<(typeof EFFORTS)[number], Policy> = {
   low: { ...common, reflexSteps: 4, rollouts: 0, rolloutSteps: 0 },
   medium: { ...common, reflexSteps: 8, rollouts: 12, rolloutSteps: 16 },
   high: { ...common, reflexSteps: 16, rollouts: 32, rolloutSteps: 48 },
+  // The whole way, right or wrong: what halting early is measured against.
+  full: { ...common, judge: 'nobody', reflexSteps: 16, rollouts: 0, rolloutSteps: 0 },
 }
 
 /** A request that was checked and matched with its task and weights. */

@@ -8,7 +8,14 @@ export const ThoughtView = z.object({
   answer: z.unknown(),
   /** Whether the rules confirm the answer; null where they cannot. */
   verified: z.boolean().nullable(),
-  steps: z.array(z.object({ answer: z.unknown(), haltProbability: z.number().min(0).max(1) })),
+  steps: z.array(
+    z.object({
+      answer: z.unknown(),
+      haltProbability: z.number().min(0).max(1),
+      /** How far the network's latent moved in this step, per cell or feature; several candidates one after the other. */
+      latentChange: z.array(z.number().nonnegative()),
+    }),
+  ),
   /** Steps of the noisy council; 0 where it was not needed. */
   councilSteps: Count,
   /** Calls of the network. */
@@ -31,7 +38,7 @@ export const reasonProcedures = {
     input: z.strictObject({
       task: z.string().max(64),
       input: z.unknown(),
-      effort: z.enum(['low', 'medium', 'high']),
+      effort: z.enum(['low', 'medium', 'high', 'full']),
       seed: z.number().int().min(0).max(0x7fff_ffff),
     }),
     output: ThoughtView,

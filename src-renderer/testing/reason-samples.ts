@@ -46,6 +46,12 @@ const sudokuSteps = [9, 4, 1, 0, 0].map((wrong) => ({
 const mazeSteps = [{ path: [8, 9, 10, 17, 24, 40, 32] }, { path: [...WAY, 19] }, { path: WAY }]
 const certainties = [0.02, 0.21, 0.64, 0.97, 0.995]
 
+/** Less of it moves with every step. */
+function latentOf(task: string, step: number): number[] {
+  const cells: Record<string, number> = { 'sudoku-6x6': 36, maze: 49, 'op-sequence': 9 }
+  return Array.from({ length: cells[task] ?? 27 }, (_, cell) => (1 + (cell % 5)) / (5 * 2 ** step))
+}
+
 /** A made-up thought of some steps. */
 export function sampleThought(task: string, change: Partial<ThoughtView> = {}): ThoughtView {
   const byTask: Record<string, unknown[]> = {
@@ -57,7 +63,11 @@ export function sampleThought(task: string, change: Partial<ThoughtView> = {}): 
   return {
     answer: answers.at(-1),
     verified: task === 'maze' || task === 'sudoku-6x6' ? true : null,
-    steps: answers.map((answer, step) => ({ answer, haltProbability: certainties[step] ?? 1 })),
+    steps: answers.map((answer, step) => ({
+      answer,
+      haltProbability: certainties[step] ?? 1,
+      latentChange: latentOf(task, step),
+    })),
     councilSteps: 0,
     cycles: answers.length * 15,
     flop: String(answers.length * 1_200_000_000),

@@ -8,7 +8,7 @@ import { type Authorise, parseBody } from '../requests.ts'
 const ReasonBody = z.strictObject({
   task: z.string().min(1).max(64),
   input: z.unknown(),
-  effort: z.enum(['low', 'medium', 'high']).optional(),
+  effort: z.enum(['low', 'medium', 'high', 'full']).optional(),
   seed: z.number().int().min(0).max(0x7fff_ffff).optional(),
 })
 

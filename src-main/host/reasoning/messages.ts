@@ -18,7 +18,13 @@ const Thought = z.object({
   answer: z.unknown(),
   /** Whether the answer obeys the question's rules; null where that cannot be checked. */
   verified: z.boolean().nullable(),
-  steps: z.array(z.object({ answer: z.unknown(), haltProbability: z.number() })),
+  steps: z.array(
+    z.object({
+      answer: z.unknown(),
+      haltProbability: z.number(),
+      latentChange: z.array(z.number().nonnegative()),
+    }),
+  ),
   councilSteps: z.number().int().nonnegative(),
   cycles: z.number().int().nonnegative(),
   flop: z.number().nonnegative(),

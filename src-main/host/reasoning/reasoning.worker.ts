@@ -5,6 +5,8 @@ import { TiramiError } from '../../kernel/index.ts'
 import { createReasoner, TASKS } from '../../recursion/index.ts'
 import type { ReasoningAnswer, ReasoningCall, ReasoningWorkerData } from './messages.ts'
 
+type ReasonedStep = ReturnType<typeof reasoner.reason>['steps'][number]
+
 const { directory } = workerData as ReasoningWorkerData
 
 const reasoner = createReasoner(
@@ -22,12 +24,17 @@ function answer(call: ReasoningCall): ReasoningAnswer {
     if (call.name === 'example') return { type: 'example', id, input: exampleOf(call.task, call.seed) }
     if (call.name === 'bound') return { type: 'bound', id, flop: reasoner.maximumFlop(call.request) }
     const thought = reasoner.reason(call.request)
-    return { type: 'thought', id, thought: { ...thought, steps: [...thought.steps] } }
+    return { type: 'thought', id, thought: { ...thought, steps: thought.steps.map(rounded) } }
   } catch (error) {
     if (!(error instanceof TiramiError)) throw error
     const { code, message, nextStep, httpStatus } = error
     return { type: 'failed', id, error: { code, message, nextStep, httpStatus } }
   }
+}
+
+/** Four decimals of a change are more than can be seen. */
+function rounded(step: ReasonedStep) {
+  return { ...step, latentChange: step.latentChange.map((change) => Math.round(change * 1e4) / 1e4) }
 }
 
 function exampleOf(name: string, seed: number): unknown {

@@ -21,6 +21,8 @@ export interface ReasoningStep {
   /** Probability of each token's class. */
   readonly confidence: Float32Array
   readonly haltProbability: number
+  /** How far each token's latent z moved in this step: root mean square over its width. */
+  readonly latentChange: Float32Array
 }
 
 /** Which side of the train/test split examples are drawn from. The sides share no example, nor symmetric images. */

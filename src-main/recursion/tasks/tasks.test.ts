@@ -253,7 +253,12 @@ describe('funnel choice', () => {
 
 describe('every task', () => {
   const reading = (answer: Int32Array): ReasoningStep => {
-    return { answer, confidence: new Float32Array(answer.length).fill(1), haltProbability: 1 }
+    return {
+      answer,
+      confidence: new Float32Array(answer.length).fill(1),
+      haltProbability: 1,
+      latentChange: new Float32Array(),
+    }
   }
 
   for (const [name, task] of TASKS) {

@@ -12,12 +12,14 @@ const efforts: { value: Effort; content: string }[] = [
   { value: 'low', content: 'Low' },
   { value: 'medium', content: 'Medium' },
   { value: 'high', content: 'High' },
+  { value: 'full', content: 'Full depth' },
 ]
 
 const effortWords: Record<Effort, string> = {
   low: 'A few steps, no second try.',
   medium: 'More steps; where they do not suffice, a council of noisy tries.',
   high: 'Most steps and the largest council: it can take long and cost much.',
+  full: 'All 16 steps, right or wrong: what halting early is measured against.',
 }
 
 export function QuestionPanel({ tasks }: { tasks: readonly string[] }) {

@@ -23,7 +23,7 @@ export interface Saving {
  * not all that was computed (a council of several ways, or several candidates), so that no share of them is known.
  */
 export function savingOf(
-  thought: Pick<ThoughtView, 'steps' | 'flop' | 'amountTrm' | 'councilSteps'>,
+  thought: Pick<ThoughtView, 'flop' | 'amountTrm' | 'councilSteps'> & { steps: readonly unknown[] },
   index: number,
   { several }: { several: boolean },
 ): Saving | null {
