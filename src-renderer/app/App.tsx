@@ -1,9 +1,10 @@
 import { type ComponentType, lazy, Suspense } from 'react'
-import type { StoreApi } from 'zustand'
+import { I18nProvider } from 'react-aria-components'
+import { useStore } from 'zustand'
+import { useTranslation } from '../i18n/index.ts'
 import { HomePage } from '../pages/home/HomePage.tsx'
-import { StoresProvider } from '../stores/context.tsx'
+import { type Look, LookProvider, StoresProvider } from '../stores/context.tsx'
 import type { Stores } from '../stores/index.ts'
-import type { ThemeState } from '../stores/theme.ts'
 import { Skeleton } from '../widgets/index.ts'
 import { CrashBoundary } from './CrashBoundary.tsx'
 import { PageMissing } from './PageMissing.tsx'
@@ -13,52 +14,54 @@ import { usePage } from './usePage.ts'
 
 type LazyPage = Exclude<PageName, 'home'>
 
-const missing = () => ({ default: PageMissing })
-const loaders: Record<LazyPage, () => Promise<{ default: ComponentType }>> = {
-  models: () =>
-    import('../pages/models/ModelsPage.tsx').then(({ ModelsPage }) => ({ default: ModelsPage }), missing),
-  wallet: () =>
-    import('../pages/wallet/WalletPage.tsx').then(({ WalletPage }) => ({ default: WalletPage }), missing),
+/** The code of each page; all but Home's is fetched when the window stands. */
+const loaders: Record<LazyPage, () => Promise<ComponentType>> = {
+  models: () => import('../pages/models/ModelsPage.tsx').then(({ ModelsPage }) => ModelsPage),
   playground: () =>
-    import('../pages/playground/PlaygroundPage.tsx').then(
-      ({ PlaygroundPage }) => ({ default: PlaygroundPage }),
-      missing,
-    ),
-  keys: () => import('../pages/keys/KeysPage.tsx').then(({ KeysPage }) => ({ default: KeysPage }), missing),
+    import('../pages/playground/PlaygroundPage.tsx').then(({ PlaygroundPage }) => PlaygroundPage),
+  wallet: () => import('../pages/wallet/WalletPage.tsx').then(({ WalletPage }) => WalletPage),
+  keys: () => import('../pages/keys/KeysPage.tsx').then(({ KeysPage }) => KeysPage),
 }
-const lazyPages: Record<LazyPage, ComponentType> = {
-  models: lazy(loaders.models),
-  wallet: lazy(loaders.wallet),
-  playground: lazy(loaders.playground),
-  keys: lazy(loaders.keys),
-}
+
+const load = (name: LazyPage): Promise<{ default: ComponentType }> =>
+  loaders[name]().then(
+    (page) => ({ default: page }),
+    () => ({ default: PageMissing }),
+  )
+const lazyNames = Object.keys(loaders) as LazyPage[]
+const lazyPages = new Map(lazyNames.map((name) => [name, lazy(() => load(name))]))
 
 const PREFETCH_DELAY_MS = 1_000
 
 /** Fetches the other pages once the first one stands, so that they are there even when the host is gone. */
 export function prefetchPages(): void {
   setTimeout(() => {
-    for (const load of Object.values(loaders)) void load()
+    for (const name of lazyNames) void load(name)
   }, PREFETCH_DELAY_MS)
 }
 
-export function App({ stores, theme }: { stores: Stores; theme: StoreApi<ThemeState> }) {
-  const page = usePage()
+export function App({ stores, look }: { stores: Stores; look: Look }) {
+  // Figures and dates change with the language too, so everything is drawn anew.
+  const locale = useStore(look.language, (state) => state.language)
+  const page = usePage(locale)
   return (
     <CrashBoundary>
-      <StoresProvider stores={stores}>
-        <Shell theme={theme} page={page}>
-          {page === 'home' ? <HomePage /> : <OtherPage page={page} />}
-        </Shell>
-      </StoresProvider>
+      <I18nProvider locale={locale}>
+        <LookProvider look={look}>
+          <StoresProvider stores={stores}>
+            <Shell page={page}>{page === 'home' ? <HomePage /> : <OtherPage page={page} />}</Shell>
+          </StoresProvider>
+        </LookProvider>
+      </I18nProvider>
     </CrashBoundary>
   )
 }
 
 function OtherPage({ page }: { page: LazyPage }) {
-  const Page = lazyPages[page]
+  const { t } = useTranslation(['shell', 'common'])
+  const Page = lazyPages.get(page) ?? PageMissing
   return (
-    <Suspense fallback={<Skeleton label="Loading the page" />}>
+    <Suspense fallback={<Skeleton label={t('common:loading', { what: t('page') })} />}>
       <Page />
     </Suspense>
   )

@@ -1,8 +1,10 @@
+import { useTranslation } from '../i18n/index.ts'
 import { useConnection } from '../stores/context.tsx'
 import { Spinner } from '../widgets/index.ts'
 
 /** The live region stays in the page, so that its coming and going is announced. */
 export function ConnectionBanner() {
+  const { t } = useTranslation('shell')
   const offline = useConnection((state) => state.phase === 'offline')
   return (
     <div role="status" className="connection">
@@ -10,8 +12,7 @@ export function ConnectionBanner() {
         <p className="offline-banner">
           <Spinner />
           <span>
-            <strong>Connection to the host lost.</strong> Trying again by itself; what you see may be out of
-            date.
+            <strong>{t('offline.title')}</strong> {t('offline.text')}
           </span>
         </p>
       ) : null}

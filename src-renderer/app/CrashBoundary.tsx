@@ -1,4 +1,5 @@
 import { Component, type ReactNode } from 'react'
+import { i18n } from '../i18n/index.ts'
 import { Button } from '../widgets/index.ts'
 
 /** A defect in the window must not leave it blank: the host runs on, and the owner has to know that. */
@@ -13,10 +14,10 @@ export class CrashBoundary extends Component<{ children: ReactNode }, { crashed:
     if (!this.state.crashed) return this.props.children
     return (
       <main className="crash" role="alert">
-        <h1>This window has a defect.</h1>
-        <p>The host is a separate program and was not touched. Reload the window to go on.</p>
+        <h1>{i18n.t('shell:crash.title')}</h1>
+        <p>{i18n.t('shell:crash.text')}</p>
         <Button look="accent" onClick={() => location.reload()}>
-          Reload the window
+          {i18n.t('shell:crash.reload')}
         </Button>
       </main>
     )

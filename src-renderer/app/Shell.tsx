@@ -1,44 +1,28 @@
-import { Cpu, Gauge, ListChecks, MessageSquareText, Plug, ShieldCheck, TrendingUp } from 'lucide-react'
 import type { ReactNode } from 'react'
-import type { StoreApi } from 'zustand'
+import { useTranslation } from '../i18n/index.ts'
 import { useConnection, useStatus } from '../stores/context.tsx'
 import { describeHost } from '../stores/host-state.ts'
-import type { ThemeState } from '../stores/theme.ts'
 import { BrandMark } from './BrandMark.tsx'
 import { ComputeNotice } from './ComputeNotice.tsx'
 import { ConnectionBanner } from './ConnectionBanner.tsx'
+import { LanguageSwitch } from './LanguageSwitch.tsx'
 import { type PageName, pageNames, pages } from './pages.ts'
 import './shell.css'
 import { ThemeSwitch } from './ThemeSwitch.tsx'
 
-const homeSections = [
-  { id: 'now', name: 'Now', icon: Gauge },
-  { id: 'earnings', name: 'Earnings', icon: TrendingUp },
-  { id: 'ask', name: 'Ask the model', icon: MessageSquareText },
-  { id: 'trades', name: 'Trades', icon: ListChecks },
-  { id: 'safety', name: 'Safety', icon: ShieldCheck },
-  { id: 'machine', name: 'Model and machine', icon: Cpu },
-  { id: 'connect', name: 'Connect', icon: Plug },
-]
-
-interface ShellProps {
-  theme: StoreApi<ThemeState>
-  page: PageName
-  children: ReactNode
-}
-
-export function Shell({ theme, page, children }: ShellProps) {
+export function Shell({ page, children }: { page: PageName; children: ReactNode }) {
+  const { t } = useTranslation(['shell', 'common'])
   return (
     <div className="shell">
       <button type="button" className="skip" onClick={skipToContent}>
-        Skip to the content
+        {t('skip')}
       </button>
       <header className="rail">
         <p className="rail__brand">
           <BrandMark />
-          Tirami Host
+          <span className="rail__name">{t('common:app')}</span>
         </p>
-        <nav className="rail__nav" aria-label="Pages">
+        <nav className="rail__nav" aria-label={t('nav')}>
           <ul>
             {pageNames.map((name) => (
               <PageEntry key={name} name={name} current={name === page} />
@@ -46,7 +30,10 @@ export function Shell({ theme, page, children }: ShellProps) {
           </ul>
         </nav>
         <NodeState />
-        <ThemeSwitch store={theme} />
+        <div className="rail__look">
+          <ThemeSwitch />
+          <LanguageSwitch />
+        </div>
       </header>
       <div className="shell__content">
         <ConnectionBanner />
@@ -65,25 +52,14 @@ function skipToContent(): void {
 }
 
 function PageEntry({ name, current }: { name: PageName; current: boolean }) {
-  const { name: label, href, icon: Icon } = pages[name]
+  const { t } = useTranslation('shell')
+  const { href, icon: Icon } = pages[name]
   return (
     <li>
       <a className="rail__page" href={href} aria-current={current ? 'page' : undefined}>
-        <Icon size={16} aria-hidden="true" />
-        {label}
+        <Icon size={17} aria-hidden="true" />
+        <span>{t(`pages.${name}`)}</span>
       </a>
-      {current && name === 'home' ? (
-        <ul className="rail__sections" aria-label="Parts of this page">
-          {homeSections.map(({ id, name: section, icon: SectionIcon }) => (
-            <li key={id}>
-              <a href={`#${id}`}>
-                <SectionIcon size={15} aria-hidden="true" />
-                {section}
-              </a>
-            </li>
-          ))}
-        </ul>
-      ) : null}
     </li>
   )
 }

@@ -1,28 +1,26 @@
 import { Monitor, Moon, Sun } from 'lucide-react'
-import { type StoreApi, useStore } from 'zustand'
-import { type ThemeState, themes } from '../stores/theme.ts'
+import { useTranslation } from '../i18n/index.ts'
+import { useTheme } from '../stores/context.tsx'
+import { themes } from '../stores/theme.ts'
 import { Segmented, Tooltip } from '../widgets/index.ts'
 
-const looks = {
-  system: { icon: Monitor, name: 'As the system' },
-  light: { icon: Sun, name: 'Light' },
-  dark: { icon: Moon, name: 'Dark' },
-} as const
+const icons = { system: Monitor, light: Sun, dark: Moon } as const
 
-const options = themes.map((value) => {
-  const { icon: Icon, name } = looks[value]
-  return {
-    value,
-    content: (
-      <Tooltip text={name}>
-        <Icon size={15} aria-hidden="true" />
-        <span className="visually-hidden">{name}</span>
-      </Tooltip>
-    ),
-  }
-})
-
-export function ThemeSwitch({ store }: { store: StoreApi<ThemeState> }) {
-  const { theme, select } = useStore(store)
-  return <Segmented label="Theme" options={options} value={theme} onChange={select} />
+export function ThemeSwitch() {
+  const { t } = useTranslation('shell')
+  const { theme, select } = useTheme((state) => state)
+  const options = themes.map((value) => {
+    const Icon = icons[value]
+    const name = t(`theme.${value}`)
+    return {
+      value,
+      content: (
+        <Tooltip text={name}>
+          <Icon size={15} aria-hidden="true" />
+          <span className="visually-hidden">{name}</span>
+        </Tooltip>
+      ),
+    }
+  })
+  return <Segmented label={t('theme.label')} options={options} value={theme} onChange={select} />
 }

@@ -1,12 +1,17 @@
 import { Boxes, BrainCircuit, House, KeyRound, type LucideIcon, Wallet } from 'lucide-react'
 
+/**
+ * The pages in the order of the navigation, which in full is: Home, Activity, Models, Chat, Playground, Wallet, Keys,
+ * Safety, Settings. One that has no code yet is not listed. Their names are in `i18n/<language>/shell.json`; their code
+ * is in the table of `App.tsx`.
+ */
 export const pages = {
-  home: { name: 'Home', href: '#/', icon: House },
-  models: { name: 'Models', href: '#/models', icon: Boxes },
-  playground: { name: 'Playground', href: '#/playground', icon: BrainCircuit },
-  wallet: { name: 'Wallet', href: '#/wallet', icon: Wallet },
-  keys: { name: 'Keys', href: '#/keys', icon: KeyRound },
-} as const satisfies Record<string, { name: string; href: string; icon: LucideIcon }>
+  home: { href: '#/', icon: House },
+  models: { href: '#/models', icon: Boxes },
+  playground: { href: '#/playground', icon: BrainCircuit },
+  wallet: { href: '#/wallet', icon: Wallet },
+  keys: { href: '#/keys', icon: KeyRound },
+} as const satisfies Record<string, { href: string; icon: LucideIcon }>
 
 export type PageName = keyof typeof pages
 

@@ -3,11 +3,20 @@ export {
   formatCompact,
   formatFlop,
   formatMemory,
+  formatNumber,
+  formatPercent,
   formatTrm,
   groupDigits,
   plural,
   withSiPrefix,
 } from './amounts.ts'
 export { shortHex } from './hex.ts'
-export { formatBucket, formatDateTime, formatDuration, formatRelative } from './time.ts'
+export {
+  formatBucket,
+  formatClock,
+  formatDate,
+  formatDateTime,
+  formatDuration,
+  formatRelative,
+} from './time.ts'
 export { parseTypedAmount } from './typed-amount.ts'

@@ -1,3 +1,6 @@
+import { i18n } from '../i18n/index.ts'
+import { dateLocale } from './locale.ts'
+
 const SECOND = 1_000
 const MINUTE = 60 * SECOND
 const HOUR = 60 * MINUTE
@@ -6,35 +9,48 @@ const DAY = 24 * HOUR
 /** How long something took, cut and not rounded (59.999 s is not a minute): `84 ms`, `2.41 s`, `3 min 5 s`, `2 h 10 min`, `4 d 3 h`. */
 export function formatDuration(ms: number): string {
   if (ms < SECOND) return `${Math.floor(ms)} ms`
-  if (ms < MINUTE) return `${Math.floor(ms / 10) / 100} s`
-  if (ms < HOUR) return twoUnits(ms, MINUTE, 'min', SECOND, 's')
-  if (ms < DAY) return twoUnits(ms, HOUR, 'h', MINUTE, 'min')
-  return twoUnits(ms, DAY, 'd', HOUR, 'h')
+  if (ms < MINUTE) return `${Math.floor(ms / 10) / 100} ${i18n.t('time.second')}`
+  if (ms < HOUR) return twoUnits(ms, MINUTE, 'minute', SECOND, 'second')
+  if (ms < DAY) return twoUnits(ms, HOUR, 'hour', MINUTE, 'minute')
+  return twoUnits(ms, DAY, 'day', HOUR, 'hour')
 }
 
-function twoUnits(ms: number, big: number, bigName: string, small: number, smallName: string): string {
+type Unit = 'day' | 'hour' | 'minute' | 'second'
+
+function twoUnits(ms: number, big: number, bigUnit: Unit, small: number, smallUnit: Unit): string {
   const rest = Math.floor((ms % big) / small)
-  return `${Math.floor(ms / big)} ${bigName}${rest === 0 ? '' : ` ${rest} ${smallName}`}`
+  const bigPart = `${Math.floor(ms / big)} ${i18n.t(`time.${bigUnit}`)}`
+  return rest === 0 ? bigPart : `${bigPart} ${rest} ${i18n.t(`time.${smallUnit}`)}`
 }
 
 /** `just now`, `3 min ago`, `5 h ago`; a date from two days on. A clock that runs ahead reads as now. */
 export function formatRelative(thenMs: number, nowMs: number): string {
   const age = nowMs - thenMs
-  if (age < 10 * SECOND) return 'just now'
-  if (age < MINUTE) return `${Math.floor(age / SECOND)} s ago`
-  if (age < HOUR) return `${Math.floor(age / MINUTE)} min ago`
-  if (age < 2 * DAY) return `${Math.floor(age / HOUR)} h ago`
-  return new Date(thenMs).toLocaleDateString('en-GB', { day: 'numeric', month: 'short', year: 'numeric' })
+  if (age < 10 * SECOND) return i18n.t('time.now')
+  if (age < MINUTE) return i18n.t('time.secondsAgo', { count: Math.floor(age / SECOND) })
+  if (age < HOUR) return i18n.t('time.minutesAgo', { count: Math.floor(age / MINUTE) })
+  if (age < 2 * DAY) return i18n.t('time.hoursAgo', { count: Math.floor(age / HOUR) })
+  return formatDate(thenMs)
+}
+
+/** `21 Nov 2026`. */
+export function formatDate(ms: number): string {
+  return new Date(ms).toLocaleDateString(dateLocale(), { day: 'numeric', month: 'short', year: 'numeric' })
+}
+
+/** `18:00`. */
+export function formatClock(ms: number): string {
+  return new Date(ms).toLocaleTimeString(dateLocale(), { hour: '2-digit', minute: '2-digit' })
 }
 
 export function formatDateTime(ms: number): string {
-  return new Date(ms).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'medium' })
+  return new Date(ms).toLocaleString(dateLocale(), { dateStyle: 'medium', timeStyle: 'medium' })
 }
 
 /** What a bar of the earnings chart is called: the hour, or the day where a bar is a day or longer. */
 export function formatBucket(startMs: number, bucketMs: number): string {
   const start = new Date(startMs)
-  if (bucketMs >= DAY) return start.toLocaleDateString('en-GB', { day: 'numeric', month: 'short' })
-  const time = start.toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' })
-  return bucketMs > HOUR ? `${start.toLocaleDateString('en-GB', { weekday: 'short' })} ${time}` : time
+  if (bucketMs >= DAY) return start.toLocaleDateString(dateLocale(), { day: 'numeric', month: 'short' })
+  const time = formatClock(startMs)
+  return bucketMs > HOUR ? `${start.toLocaleDateString(dateLocale(), { weekday: 'short' })} ${time}` : time
 }

@@ -1,3 +1,4 @@
+import { i18n } from '../i18n/index.ts'
 import { groupDigits } from './amounts.ts'
 
 /** The contract carries amounts of at most twenty digits. */
@@ -14,14 +15,14 @@ type TypedAmount = { amountTrm: string; problem: null } | { amountTrm: null; pro
  */
 export function parseTypedAmount(text: string, minTrm = 1n): TypedAmount {
   const typed = text.trim().replace(/\s*TRM$/i, '')
-  if (typed === '') return { amountTrm: null, problem: 'Give an amount.' }
+  if (typed === '') return { amountTrm: null, problem: i18n.t('amount.missing') }
   if (!PLAIN.test(typed) && !GROUPED.test(typed)) {
-    return { amountTrm: null, problem: 'Give whole TRM, such as 1,500: digits only, no fractions.' }
+    return { amountTrm: null, problem: i18n.t('amount.notWhole') }
   }
   const amountTrm = typed.replaceAll(/\D/g, '').replace(/^0+(?=\d)/, '')
-  if (amountTrm.length > DIGITS_MAX) return { amountTrm: null, problem: 'That is more than TRM can exist.' }
+  if (amountTrm.length > DIGITS_MAX) return { amountTrm: null, problem: i18n.t('amount.tooLarge') }
   if (BigInt(amountTrm) < minTrm) {
-    return { amountTrm: null, problem: `Give at least ${groupDigits(minTrm.toString())} TRM.` }
+    return { amountTrm: null, problem: i18n.t('amount.tooSmall', { least: groupDigits(minTrm.toString()) }) }
   }
   return { amountTrm, problem: null }
 }

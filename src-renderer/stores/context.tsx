@@ -1,14 +1,16 @@
 import { createContext, type ReactNode, use } from 'react'
-import { useStore } from 'zustand'
+import { type StoreApi, useStore } from 'zustand'
 import type { ChatState } from './chat.ts'
 import type { ConnectionState } from './connection.ts'
 import type { EarningsState } from './earnings.ts'
 import type { Stores } from './index.ts'
 import type { KeysState } from './keys.ts'
+import type { LanguageState } from './language.ts'
 import type { ModelsState } from './models.ts'
 import type { PlaygroundState } from './playground.ts'
 import type { SensorsState } from './sensors.ts'
 import type { StatusState } from './status.ts'
+import type { ThemeState } from './theme.ts'
 import type { TradesState } from './trades.ts'
 import type { WalletState } from './wallet.ts'
 
@@ -22,6 +24,32 @@ function useStores(): Stores {
   const stores = use(StoresContext)
   if (stores === null) throw new Error('StoresProvider is missing')
   return stores
+}
+
+/** What the person chose for the window itself; the host knows nothing of it. */
+export interface Look {
+  theme: StoreApi<ThemeState>
+  language: StoreApi<LanguageState>
+}
+
+const LookContext = createContext<Look | null>(null)
+
+export function LookProvider({ look, children }: { look: Look; children: ReactNode }) {
+  return <LookContext value={look}>{children}</LookContext>
+}
+
+function useLook(): Look {
+  const look = use(LookContext)
+  if (look === null) throw new Error('LookProvider is missing')
+  return look
+}
+
+export function useTheme<T>(select: (state: ThemeState) => T): T {
+  return useStore(useLook().theme, select)
+}
+
+export function useLanguage<T>(select: (state: LanguageState) => T): T {
+  return useStore(useLook().language, select)
 }
 
 export function useConnection<T>(select: (state: ConnectionState) => T): T {

@@ -1,4 +1,5 @@
 import type { HostStatus } from '../../src-preload/contract/index.ts'
+import { i18n } from '../i18n/index.ts'
 import type { ConnectionState } from './connection.ts'
 import type { StatusState } from './status.ts'
 
@@ -16,33 +17,41 @@ export function describeHost(
 ): HostDescription {
   if (phase === 'offline') {
     return {
-      label: 'Offline',
+      label: i18n.t('shell:state.offline.label'),
       tone: 'bad',
-      reason: 'This window cannot reach the host, so nobody can say here whether it earns.',
+      reason: i18n.t('shell:state.offline.reason'),
     }
   }
   if (status === null && loadError !== null) {
-    return { label: 'Unknown', tone: 'warn', reason: 'The host could not say how it is doing.' }
+    return {
+      label: i18n.t('shell:state.unknown.label'),
+      tone: 'warn',
+      reason: i18n.t('shell:state.unknown.reason'),
+    }
   }
-  if (status === null)
-    return { label: 'Connecting', tone: 'warn', reason: 'Asking the host how it is doing.' }
+  if (status === null) {
+    return {
+      label: i18n.t('shell:state.connecting.label'),
+      tone: 'warn',
+      reason: i18n.t('shell:state.connecting.reason'),
+    }
+  }
   const { label, tone } = stateOf(status.state, status.jobs.running > 0)
   return { label, tone, reason: withoutPrefix(status.reason, label) }
 }
 
+const tones = {
+  earning: 'earning',
+  ready: 'ready',
+  paused: 'rest',
+  draining: 'warn',
+  starting: 'warn',
+  'engine-down': 'bad',
+} as const
+
 function stateOf(state: HostStatus['state'], working: boolean): Omit<HostDescription, 'reason'> {
-  switch (state) {
-    case 'serving':
-      return working ? { label: 'Earning', tone: 'earning' } : { label: 'Ready to earn', tone: 'ready' }
-    case 'paused':
-      return { label: 'Paused', tone: 'rest' }
-    case 'draining':
-      return { label: 'Pausing', tone: 'warn' }
-    case 'starting':
-      return { label: 'Starting', tone: 'warn' }
-    case 'engine-down':
-      return { label: 'Engine down', tone: 'bad' }
-  }
+  const shown = state === 'serving' ? (working ? 'earning' : 'ready') : state
+  return { label: i18n.t(`shell:state.${shown}.label`), tone: tones[shown] }
 }
 
 /** The reason stands right under the label, so `Earning: answering requests.` need not say it again. */

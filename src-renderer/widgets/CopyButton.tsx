@@ -1,15 +1,16 @@
 import { Check, Copy, X } from 'lucide-react'
 import { useEffect, useState } from 'react'
+import { useTranslation } from '../i18n/index.ts'
 import { Button } from './Button.tsx'
 import { Tooltip } from './Tooltip.tsx'
 
 const SHOWN_MS = 2_000
-const words = { ready: null, copied: 'Copied', refused: 'Could not copy: select the text instead' } as const
 const icons = { ready: Copy, copied: Check, refused: X } as const
 
 /** `what` completes “Copy …”. */
 export function CopyButton({ what, text }: { what: string; text: string }) {
-  const [outcome, setOutcome] = useState<keyof typeof words>('ready')
+  const { t } = useTranslation()
+  const [outcome, setOutcome] = useState<keyof typeof icons>('ready')
 
   useEffect(() => {
     if (outcome === 'ready') return
@@ -27,13 +28,15 @@ export function CopyButton({ what, text }: { what: string; text: string }) {
   }
 
   const Icon = icons[outcome]
+  const name = t('copy', { what })
+  const words = { ready: null, copied: t('copied'), refused: t('copyRefused') }[outcome]
   return (
-    <Tooltip text={words[outcome] ?? `Copy ${what}`}>
-      <Button icon aria-label={`Copy ${what}`} onClick={() => void copy()}>
+    <Tooltip text={words ?? name}>
+      <Button icon aria-label={name} onClick={() => void copy()}>
         <Icon size={16} aria-hidden="true" />
       </Button>
       <span className="visually-hidden" role="status">
-        {words[outcome]}
+        {words}
       </span>
     </Tooltip>
   )

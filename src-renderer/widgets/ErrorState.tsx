@@ -1,5 +1,6 @@
 import { TriangleAlert } from 'lucide-react'
 import type { PublicErrorData } from '../../src-preload/contract/index.ts'
+import { hostWords, useTranslation } from '../i18n/index.ts'
 import { Button } from './Button.tsx'
 
 interface ErrorStateProps {
@@ -8,14 +9,15 @@ interface ErrorStateProps {
 }
 
 export function ErrorState({ error, onRetry }: ErrorStateProps) {
+  const { t } = useTranslation()
   return (
     <div className="error" role="alert">
       <TriangleAlert size={16} aria-hidden="true" />
       <p className="error__text">
-        <strong>{error.message}</strong>
-        {error.nextStep}
+        <strong>{hostWords(`errors.${error.code}.message`, error.message)}</strong>
+        {hostWords(`errors.${error.code}.nextStep`, error.nextStep)}
       </p>
-      {onRetry === undefined ? null : <Button onClick={onRetry}>Try again</Button>}
+      {onRetry === undefined ? null : <Button onClick={onRetry}>{t('tryAgain')}</Button>}
     </div>
   )
 }

@@ -1,5 +1,6 @@
 import { type FormEvent, type ReactNode, useEffect, useId, useState } from 'react'
 import type { PublicErrorData } from '../../src-preload/contract/index.ts'
+import { useTranslation } from '../i18n/index.ts'
 import { Button } from './Button.tsx'
 import { ErrorState } from './ErrorState.tsx'
 import { Segmented } from './Segmented.tsx'
@@ -26,6 +27,7 @@ interface OptionalNumberProps {
 /** A setting that is a number in a range, or not set. Saved on request only. */
 export function OptionalNumber(props: OptionalNumberProps) {
   const { label, hint, none, some, unit, min, max, step, proposal, value, busy, disabled, error } = props
+  const { t } = useTranslation()
   const [mode, setMode] = useState<'none' | 'some'>(value === null ? 'none' : 'some')
   const [text, setText] = useState(String(value ?? proposal))
   const hintId = useId()
@@ -82,12 +84,12 @@ export function OptionalNumber(props: OptionalNumberProps) {
           busy={busy}
           disabled={disabled || busy || !changed || !valid}
         >
-          Save
+          {t('save')}
         </Button>
       </div>
       {valid ? null : (
         <p className="setting__invalid" role="alert">
-          Give a number from {min} to {max}.
+          {t('numberInRange', { min, max })}
         </p>
       )}
       <p className="setting__hint" id={hintId}>
