@@ -19,6 +19,12 @@ const figures = {
   value: Amount.nullable(),
   cost: Amount.nullable(),
   energySource: z.enum(['measured', 'declared']).nullable(),
+  /** Null where it is not known; missing in events of earlier versions, as is the amount. */
+  energyJ: Amount.nullable().exactOptional(),
+  amountTrm: z
+    .string()
+    .regex(/^\d{1,40}$/)
+    .exactOptional(),
   /** It ran at the depth that the owner forced, not at the thermostat's. */
   forced: z.boolean(),
 }
@@ -49,6 +55,18 @@ const CostEvent = z.strictObject({
 })
 export type CostEvent = z.infer<typeof CostEvent>
 
+/** Electricity of work that nobody paid for: it failed, or its reader went away. No job, so no part of the return. */
+const UnpaidEvent = z.strictObject({
+  kind: z.literal('earning.unpaid'),
+  atMs: Millis,
+  ownKey: z.boolean(),
+  energyJ: Amount,
+  energySource: z.enum(['measured', 'declared']),
+  /** Null without a price. */
+  cost: Amount.nullable(),
+})
+export type UnpaidEvent = z.infer<typeof UnpaidEvent>
+
 const PausedEvent = z.strictObject({
   kind: z.literal('earning.paused'),
   atMs: Millis,
@@ -76,6 +94,7 @@ export type AdjustedEvent = z.infer<typeof AdjustedEvent>
 export const EarningEvent = z.discriminatedUnion('kind', [
   JobEvent,
   CostEvent,
+  UnpaidEvent,
   PausedEvent,
   ResumedEvent,
   AdjustedEvent,

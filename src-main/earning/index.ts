@@ -1,4 +1,11 @@
-export { type CostEvent, type DepthSettings, EarningEvent, type JobEvent } from './events.ts'
+export {
+  type CostEvent,
+  type DepthSettings,
+  EarningEvent,
+  type JobEvent,
+  type UnpaidEvent,
+} from './events.ts'
+export { bookEnergy, bookTrade, type MoneyBook, type MoneyTrade, moneyView } from './money.ts'
 export {
   editOwnerFile,
   newOwnerFile,

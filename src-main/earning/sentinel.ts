@@ -6,7 +6,7 @@ import type {
   SentinelView,
 } from '../../src-preload/contract/index.ts'
 import { TiramiError } from '../kernel/index.ts'
-import type { CostEvent, EarningEvent, JobEvent } from './events.ts'
+import type { CostEvent, EarningEvent, JobEvent, UnpaidEvent } from './events.ts'
 import { type Return, type ReturnSample, returnOf } from './roi.ts'
 
 export type SentinelLimits = OwnerValues['sentinel']
@@ -67,6 +67,10 @@ export function applyToSentinel(state: SentinelState, event: EarningEvent): Sent
       return withJob({ ...sameDay(state, atMs), atMs }, event)
     case 'earning.cost':
       return withCost({ ...sameDay(state, atMs), atMs }, event)
+    case 'earning.unpaid': {
+      const today = sameDay(state, atMs)
+      return { ...today, atMs, costToday: today.costToday + (event.cost ?? 0) }
+    }
     case 'earning.paused': {
       const { guardrail, reason, nextStep } = event
       return state.pause
@@ -120,7 +124,7 @@ interface Breach {
 /** Pauses on the job, or its cost, that goes past a limit. @returns it, and the pause if there is one */
 export function decideJob(
   state: SentinelState,
-  job: JobEvent | CostEvent,
+  job: JobEvent | CostEvent | UnpaidEvent,
   limits: SentinelLimits,
 ): EarningEvent[] {
   const after = applyToSentinel(state, job)

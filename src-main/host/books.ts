@@ -5,7 +5,7 @@ import { type Access, createAccess } from './access.ts'
 import { createEconomy, type EconomyService } from './economy-service.ts'
 import type { HostKeys } from './keys.ts'
 import { createSafety, type Safety } from './safety.ts'
-import { createEarningRules, type EarningRules, type EarningState } from './stewardship.ts'
+import { createEarningRules, type EarningRules, type SavedEarning } from './stewardship.ts'
 
 /** The ledger and every rule that follows from its journal. */
 export interface Books {
@@ -28,7 +28,7 @@ interface SavedRules {
   economy: ReturnType<EconomyService['observer']['save']>
   safety: SafetyState
   access: ReturnType<Access['save']>
-  earning: EarningState
+  earning: SavedEarning
 }
 
 /**
@@ -49,7 +49,10 @@ export async function openBooks({ rng, openKeys, ...options }: BooksOptions): Pr
     createEconomy({ ledger: ledgerPort, safety: safety.state, clock, node: keys().node }),
   )
   const earning = createEarningRules()
-  const ledger = await openLedger({ ...options, observer: observerOf(safety, access, earning, economy) })
+  const ledger = await openLedger({
+    ...options,
+    observer: observerOf(safety, access, earning, economy, keys),
+  })
   opened = ledger
   try {
     await safety.recover([keys().localConsumer, keys().windowConsumer])
@@ -65,6 +68,7 @@ function observerOf(
   access: Access,
   earning: EarningRules,
   economy: () => EconomyService,
+  keys: () => HostKeys,
 ): JournalObserver {
   return {
     events: (events, atMs) => {
@@ -75,7 +79,10 @@ function observerOf(
         earning.observe(event)
       }
     },
-    trade: (trade) => economy().observer.trade(trade),
+    trade: (trade) => {
+      economy().observer.trade(trade)
+      if (trade.provider === keys().node.publicKeyHex) earning.trade(trade)
+    },
     save: (): SavedRules => ({
       economy: economy().observer.save(),
       safety: safety.state(),

@@ -18,6 +18,7 @@ import { reasonHandlers } from './control-reason.ts'
 import { stewardshipHandlers } from './control-stewardship.ts'
 import { walletHandlers } from './control-wallet.ts'
 import type { EconomyService } from './economy-service.ts'
+import type { EnergyMeter } from './energy-meter.ts'
 import type { EventLog } from './events.ts'
 import type { Handlers } from './handlers.ts'
 import type { Machine } from './machine.ts'
@@ -44,6 +45,7 @@ export interface ControlPorts {
   economy: EconomyService
   access: Access
   stewardship: Stewardship
+  energy: Pick<EnergyMeter, 'power'>
   reason: Parameters<typeof reasonHandlers>[0]
   desk: ModelDesk
   machine: Pick<Machine, 'sensors'>
@@ -86,6 +88,7 @@ export function createControl(ports: ControlPorts): Control {
     ...keyHandlers(ports),
     ...reasonHandlers(ports.reason),
     ...stewardshipHandlers(ports.stewardship),
+    'money.get': async () => ports.stewardship.money(ports.energy.power()),
     'earnings.get': async ({ range }) => ({
       ...(await ports.ledger.earnings(ports.nodeId, range)),
       allTimeOnCreditTrm: String(ports.economy.income().onCreditTrm),

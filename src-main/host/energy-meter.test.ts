@@ -20,6 +20,7 @@ function meterOf(sensor: 'cpu' | 'gpu' | null, declaredW: number | null) {
     computesOn: () => (sensor === 'gpu' ? 'gpu' : 'cpu'),
     declaredPowerW: () => declaredW,
     onKnown: () => undefined,
+    onUnpaid: () => undefined,
     clock: { nowMs: () => Date.now() },
   })
 }
@@ -32,7 +33,7 @@ describe('the energy of jobs', () => {
     const meter = meterOf(sensor, 40)
     const end = meter.begin()
     await vi.advanceTimersByTimeAsync(5_000)
-    end({ work: 10, tradeId: 'trade' })
+    end({ work: 10, tradeId: 'trade', ownKey: false })
     expect(meter.of('trade')).toBeNull()
     await vi.advanceTimersByTimeAsync(2 * TICK_MS)
     expect(meter.of('trade')?.label).toBe('measured')
@@ -44,8 +45,8 @@ describe('the energy of jobs', () => {
     const meter = meterOf('cpu', null)
     const [quick, slow] = [meter.begin(), meter.begin()]
     await vi.advanceTimersByTimeAsync(4_000)
-    quick({ work: 30, tradeId: 'quick' })
-    slow({ work: 10, tradeId: 'slow' })
+    quick({ work: 30, tradeId: 'quick', ownKey: false })
+    slow({ work: 10, tradeId: 'slow', ownKey: false })
     await vi.advanceTimersByTimeAsync(2 * TICK_MS)
     expect(meter.of('quick')?.energyJ).toBeCloseTo(300, 6)
     expect(meter.of('slow')?.energyJ).toBeCloseTo(100, 6)
@@ -55,10 +56,10 @@ describe('the energy of jobs', () => {
     const meter = meterOf('cpu', null)
     const [short, long] = [meter.begin(), meter.begin()]
     await vi.advanceTimersByTimeAsync(2_000)
-    short({ work: 10, tradeId: 'short' })
+    short({ work: 10, tradeId: 'short', ownKey: false })
     await vi.advanceTimersByTimeAsync(2_000)
     expect(meter.of('short')).toBeNull()
-    long({ work: 20, tradeId: 'long' })
+    long({ work: 20, tradeId: 'long', ownKey: false })
     await vi.advanceTimersByTimeAsync(2 * TICK_MS)
     expect(meter.of('short')?.energyJ).toBeCloseTo(100, 6)
     expect(meter.totals().measuredJ).toBeCloseTo(400, 6)
@@ -72,7 +73,7 @@ describe('the energy of jobs', () => {
       const meter = meterOf(null, declaredW)
       const end = meter.begin()
       await vi.advanceTimersByTimeAsync(1_000)
-      end({ work: 1, tradeId: 'trade' })
+      end({ work: 1, tradeId: 'trade', ownKey: false })
       await vi.advanceTimersByTimeAsync(2 * TICK_MS)
       expect(meter.of('trade')).toEqual(energy)
     }
@@ -80,7 +81,7 @@ describe('the energy of jobs', () => {
 
   it('stops looking when nothing runs', async () => {
     const meter = meterOf('cpu', null)
-    meter.begin()({ work: 1, tradeId: null })
+    meter.begin()({ work: 1, tradeId: null, ownKey: false })
     await vi.advanceTimersByTimeAsync(10 * TICK_MS)
     expect(vi.getTimerCount()).toBe(0)
   })

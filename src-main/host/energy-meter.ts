@@ -1,4 +1,11 @@
-import { type Energy, type JobShare, jobEnergy, type PowerSample, type Sensors } from '../hardware/index.ts'
+import {
+  type Energy,
+  type JobShare,
+  jobEnergy,
+  machineEnergyJ,
+  type PowerSample,
+  type Sensors,
+} from '../hardware/index.ts'
 import type { Clock } from '../kernel/index.ts'
 
 /** Energy of all jobs since the host started, by how it is known; nothing is made up for the rest. */
@@ -11,11 +18,21 @@ export interface EnergyTotals {
 /** What each job drew. A measured figure is known with the first look at the sensors after the job. */
 export interface EnergyMeter {
   /** A job computes from now on. @returns to be called once, at its end, with what it computed */
-  begin(): (end: { work: number; tradeId: string | null }) => void
+  begin(): (end: MeteredEnd) => void
   /** Null: not known yet, or forgotten; only the last thousand are kept. */
   of(tradeId: string): Energy | null
   totals(): EnergyTotals
+  /** What the machine draws while it computes. Null: nothing computes now, or nobody knows. */
+  power(): { watts: number | null; label: 'measured' | 'declared' | 'unknown' | 'idle' }
   close(): void
+}
+
+/** `tradeId` is null for work that nobody paid for. */
+export interface MeteredEnd {
+  work: number
+  tradeId: string | null
+  /** The owner's own use. */
+  ownKey: boolean
 }
 
 interface EnergyPorts {
@@ -24,6 +41,8 @@ interface EnergyPorts {
   declaredPowerW(): number | null
   /** A trade's energy is known, or known never to be. */
   onKnown(tradeId: string, energy: Energy): void
+  /** The energy of work without a trade is known, or known never to be. */
+  onUnpaid(energy: Energy, ownKey: boolean): void
   clock: Clock
 }
 
@@ -32,9 +51,7 @@ const KEPT_JOBS = 1_000
 /** Ended jobs that may still overlap one that runs. */
 const KEPT_SHARES = 2_000
 
-interface Ended extends JobShare {
-  tradeId: string | null
-}
+type Ended = JobShare & MeteredEnd
 
 export function createEnergyMeter(ports: EnergyPorts): EnergyMeter {
   const running = new Set<{ startedAtMs: number }>()
@@ -55,7 +72,10 @@ export function createEnergyMeter(ports: EnergyPorts): EnergyMeter {
     if (energy.label === 'measured') totals.measuredJ += energy.energyJ
     else if (energy.label === 'declared') totals.declaredJ += energy.energyJ
     else totals.unknownJobs++
-    if (job.tradeId === null) return
+    if (job.tradeId === null) {
+      ports.onUnpaid(energy, job.ownKey)
+      return
+    }
     known.set(job.tradeId, energy)
     ports.onKnown(job.tradeId, energy)
     const oldest = known.size > KEPT_JOBS ? known.keys().next().value : undefined
@@ -92,15 +112,22 @@ export function createEnergyMeter(ports: EnergyPorts): EnergyMeter {
         timer = setTimeout(() => undefined, 0)
         void sample()
       }
-      return ({ work, tradeId }) => {
+      return (end) => {
         if (!running.delete(ticket)) return
-        const job = { startedAtMs, endedAtMs: now(), work, tradeId }
+        const job = { startedAtMs, endedAtMs: now(), ...end }
         shares = [...shares, job].slice(-KEPT_SHARES)
         waiting.push(job)
       }
     },
     of: (tradeId) => known.get(tradeId) ?? null,
     totals: () => ({ ...totals }),
+    power: () => {
+      if (running.size === 0) return { watts: null, label: 'idle' }
+      const watts = lastPowerW(samples, ports.computesOn())
+      if (watts !== null) return { watts, label: 'measured' }
+      const declaredW = ports.declaredPowerW()
+      return declaredW === null ? { watts: null, label: 'unknown' } : { watts: declaredW, label: 'declared' }
+    },
     close: () => {
       if (timer) clearTimeout(timer)
     },
@@ -111,4 +138,12 @@ export function createEnergyMeter(ports: EnergyPorts): EnergyMeter {
 function powerOf({ cpuEnergyJ, gpus }: Pick<Sensors, 'cpuEnergyJ' | 'gpus'>) {
   const watts = gpus.flatMap(({ powerW }) => (powerW === null ? [] : [powerW]))
   return { cpuEnergyJ, gpuPowerW: watts.length > 0 ? watts.reduce((sum, power) => sum + power, 0) : null }
+}
+
+/** Between the two latest looks; null before there are two. */
+function lastPowerW(samples: readonly PowerSample[], computesOn: 'cpu' | 'gpu'): number | null {
+  const [before, after] = samples.slice(-2)
+  if (!before || !after || after.atMs <= before.atMs) return null
+  const energyJ = machineEnergyJ([before, after], before.atMs, after.atMs, computesOn)
+  return energyJ === null ? null : (energyJ * 1000) / (after.atMs - before.atMs)
 }

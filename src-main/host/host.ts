@@ -46,6 +46,8 @@ import { overUpstream } from './upstream.ts'
 
 /** Version of the product, as package.json states it. */
 const HOST_VERSION = '0.1.0'
+/** Changes with what the rules keep in a snapshot, too. */
+const FOLD_VERSION = `${HOST_VERSION}+money`
 
 /** What an edge (an HTTP server, say) may use of the host. */
 export interface HostServices {
@@ -55,7 +57,7 @@ export interface HostServices {
   settlement: Settlement
   /** The present head of the log, signed by this node. */
   signedHead(): SignedHead
-  energy: Pick<EnergyMeter, 'of' | 'totals'>
+  energy: Pick<EnergyMeter, 'of' | 'totals' | 'power'>
   stewardship: Stewardship
   /** Tasks of the recursive model. */
   reasonTasks(): Promise<string[]>
@@ -142,7 +144,7 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
     directory: join(options.dataDirectory, 'ledger'),
     openKeys: () => openKeys(options.dataDirectory, rng),
     projectionWorkerUrl: options.projectionWorkerUrl,
-    foldVersion: HOST_VERSION,
+    foldVersion: FOLD_VERSION,
     clock,
     rng,
   })
@@ -239,6 +241,7 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     computesOn: () => (engine.loaded()?.backend === 'cpu' ? 'cpu' : 'gpu'),
     declaredPowerW: () => settings.get().declaredPowerW,
     onKnown: (tradeId, joules) => stewardship.energyKnown(tradeId, joules),
+    onUnpaid: (joules, ownKey) => stewardship.unpaidEnergy(joules, ownKey),
     clock,
   })
   const ports: ServingPorts = {
@@ -273,6 +276,7 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     economy,
     access,
     stewardship,
+    energy,
     reason: {
       reasoning,
       serve: (request, signal) => serveReason(ports, reasoning, keys.windowConsumer, request, signal),

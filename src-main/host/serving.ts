@@ -231,7 +231,7 @@ export async function* sell<
           ownKey: consumer.ownKey,
         })
         reservationId = null
-        endMetering({ work: Number(flop), tradeId: trade.tradeId })
+        endMetering({ work: Number(flop), tradeId: trade.tradeId, ownKey: consumer.ownKey })
         ports.stewardship.jobDone({
           latencyMs,
           amountTrm,
@@ -264,7 +264,7 @@ export async function* sell<
     if (holdId !== null && isHostFault(error)) {
       safety.failed(caller)
       const latencyMs = performance.now() - startedAtMs
-      const nothing = { amountTrm: 0n, flop: 0n, energyJ: null, depth: 0 }
+      const nothing = { amountTrm: 0n, flop: 0n, energyJ: 'unpaid', depth: 0 } as const
       ports.stewardship.jobDone({
         ...nothing,
         latencyMs,
@@ -276,7 +276,7 @@ export async function* sell<
     throw error
   } finally {
     // Unpaid work drew power too.
-    endMetering({ work: 0, tradeId: null })
+    endMetering({ work: 0, tradeId: null, ownKey: consumer.ownKey })
     if (reservationId !== null) ledger.void(reservationId, voidReason)
     if (holdId !== null) safety.release(holdId, voidReason)
   }

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type {
   ConsoleView,
+  MoneyView,
   OwnerChange,
   OwnerValues,
   SentinelView,
@@ -12,6 +13,8 @@ import {
   applyToSentinel,
   applyToThermostat,
   assertNotRed,
+  bookEnergy,
+  bookTrade,
   type CostEvent,
   type DepthSettings,
   decideBounds,
@@ -25,6 +28,9 @@ import {
   INITIAL_SENTINEL,
   INITIAL_THERMOSTAT,
   type JobEvent,
+  type MoneyBook,
+  type MoneyTrade,
+  moneyView,
   ownerFields,
   type SentinelState,
   sentinelView,
@@ -33,6 +39,7 @@ import {
   type ThermostatState,
   thermostatView,
   trmValue,
+  type UnpaidEvent,
 } from '../earning/index.ts'
 import type { Energy } from '../hardware/index.ts'
 import { type Clock, readClockMs, TiramiError } from '../kernel/index.ts'
@@ -50,10 +57,17 @@ import { type OwnerFileEvent, type OwnerSource, openOwnerFile } from './stewards
 /** Sentinel and thermostat as the journal tells them: created before the ledger replays. */
 export interface EarningRules {
   observe(event: JournalEvent): void
-  save(): EarningState
+  trade(trade: MoneyTrade): void
+  save(): SavedEarning
   /** Instead of observing what led to `saved`. */
-  restore(saved: EarningState): void
+  restore(saved: SavedEarning): void
   state(): EarningState
+  /** What was earned and what it cost. */
+  money(): MoneyBook
+}
+
+export interface SavedEarning extends EarningState {
+  money: MoneyBook
 }
 
 export interface EarningState {
@@ -63,6 +77,7 @@ export interface EarningState {
 
 export function createEarningRules(): EarningRules {
   let state: EarningState = { sentinel: INITIAL_SENTINEL, thermostat: INITIAL_THERMOSTAT }
+  let money: MoneyBook = new Map()
   return {
     observe: (event) => {
       if (!event.kind.startsWith('earning.')) return
@@ -71,12 +86,16 @@ export function createEarningRules(): EarningRules {
         sentinel: applyToSentinel(state.sentinel, parsed),
         thermostat: applyToThermostat(state.thermostat, parsed),
       }
+      bookEnergy(money, parsed)
     },
-    save: () => state,
+    trade: (trade) => bookTrade(money, trade),
+    save: () => ({ ...state, money }),
     restore: (saved) => {
-      state = saved
+      state = { sentinel: saved.sentinel, thermostat: saved.thermostat }
+      money = saved.money
     },
     state: () => state,
+    money: () => money,
   }
 }
 
@@ -85,8 +104,11 @@ export interface JobReport {
   latencyMs: number
   amountTrm: bigint
   flop: bigint
-  /** Null: not known, so neither cost nor return is computed from this job. `pending`: `energyKnown` follows. */
-  energyJ: number | null | 'pending'
+  /**
+   * Null: not known, so neither cost nor return is computed from this job. `pending`: `energyKnown` follows. `unpaid`: it
+   * failed, and what it drew comes with `unpaidEnergy`.
+   */
+  energyJ: number | null | 'pending' | 'unpaid'
   energySource?: 'measured' | 'declared'
   /** Network calls of the recursive model; 1 for a language model's answer. */
   depth: number
@@ -106,6 +128,10 @@ export interface Stewardship {
   jobDone(report: JobReport): void
   /** The energy of a job that was reported as pending. Others' are ignored. Never throws. */
   energyKnown(tradeId: string, energy: Energy): void
+  /** What work without a trade drew: electricity, and no job. Never throws. */
+  unpaidEnergy(energy: Energy, ownKey: boolean): void
+  /** Earnings, electricity and return. */
+  money(power: MoneyView['power']): MoneyView
   /** How deep to think now, within the sentinel's bounds. */
   depth(): DepthSettings
   values(): OwnerValues
@@ -166,7 +192,7 @@ export async function openStewardship(options: StewardshipOptions): Promise<Stew
   })
   const changes = new EventTarget()
   const pauses = new EventTarget()
-  const pending = new Map<string, JobEvent & { amountTrm: bigint }>()
+  const pending = new Map<string, JobEvent & { trm: bigint }>()
   let announced = viewOf()
 
   /** With an unreadable clock what the owner sees stands still; work is refused meanwhile. */
@@ -250,7 +276,7 @@ export async function openStewardship(options: StewardshipOptions): Promise<Stew
     telemetry.record('OwnerAction', { key: null, old: null, new: null, line: null, ...action })
   }
 
-  function judge(event: JobEvent | CostEvent): void {
+  function judge(event: JobEvent | CostEvent | UnpaidEvent): void {
     const { sentinel, serving } = file.values()
     note(decideJob(rules.state().sentinel, event, sentinel))
     const forced = serving.force_full_depth
@@ -261,12 +287,12 @@ export async function openStewardship(options: StewardshipOptions): Promise<Stew
     const job = pending.get(tradeId)
     if (!job) return
     pending.delete(tradeId)
-    const { ok, ownKey, forced, amountTrm } = job
+    const { ok, ownKey, forced, trm } = job
     const { prices } = file.values()
     const known = energyJ !== null && isAmount(energyJ) ? energyJ : null
     const cost = energyCost(known, prices.per_kwh)
     const source = known === null || label === 'unknown' ? null : label
-    const value = worthOf(amountTrm, prices.per_trm)
+    const value = worthOf(trm, prices.per_trm)
     telemetry.record('JobEnergy', { trade_id: tradeId, energy_j: known, energy_source: source, cost })
     judge({
       kind: 'earning.cost',
@@ -276,8 +302,15 @@ export async function openStewardship(options: StewardshipOptions): Promise<Stew
       forced,
       value,
       cost,
-      energySource: cost === null ? null : source,
+      energyJ: known,
+      energySource: source,
+      amountTrm: String(trm),
     })
+  }
+  function settleUnpaid({ label, energyJ }: Energy, ownKey: boolean): void {
+    if (label === 'unknown' || energyJ === null || !isAmount(energyJ)) return
+    const cost = energyCost(energyJ, file.values().prices.per_kwh)
+    judge({ kind: 'earning.unpaid', atMs: nowMs(), ownKey, energyJ, energySource: label, cost })
   }
 
   for (const event of fileEvents) handleFileEvent(event)
@@ -295,8 +328,8 @@ export async function openStewardship(options: StewardshipOptions): Promise<Stew
     jobDone: (report) => {
       const values = file.values()
       const job = jobEvent(report, values, nowMs())
-      if (job.pending && report.tradeId !== undefined) {
-        pending.set(report.tradeId, { ...job, amountTrm: report.amountTrm })
+      if (job.pending && report.energyJ === 'pending' && report.tradeId !== undefined) {
+        pending.set(report.tradeId, { ...job, trm: report.amountTrm })
         const [oldest] = pending.keys()
         if (pending.size > PENDING_MAX && oldest !== undefined) settleCost(oldest, UNKNOWN_ENERGY)
       }
@@ -304,6 +337,11 @@ export async function openStewardship(options: StewardshipOptions): Promise<Stew
       judge(job)
     },
     energyKnown: (tradeId, energy) => settleCost(tradeId, energy),
+    unpaidEnergy: (energy, ownKey) => settleUnpaid(energy, ownKey),
+    money: (power) => {
+      const values = file.values()
+      return moneyView({ book: rules.money(), values, roi: viewOf().roi, power, nowMs: nowMs() })
+    },
     depth: () => {
       const { serving } = file.values()
       return serving.force_full_depth ? fullDepth(bounds()) : settingsOf(rules.state().thermostat, bounds())
@@ -350,8 +388,8 @@ export async function openStewardship(options: StewardshipOptions): Promise<Stew
 
 function jobEvent(report: JobReport, { prices, serving }: OwnerValues, atMs: number): JobEvent {
   const { latencyMs, depth, amountTrm, flop, ok, ownKey } = report
-  const isPending = report.energyJ === 'pending'
-  const energyJ = report.energyJ === 'pending' ? null : report.energyJ
+  const isPending = report.energyJ === 'pending' || report.energyJ === 'unpaid'
+  const energyJ = typeof report.energyJ === 'number' ? report.energyJ : null
   const valid =
     isAmount(latencyMs) &&
     Number.isSafeInteger(depth) &&
@@ -359,7 +397,7 @@ function jobEvent(report: JobReport, { prices, serving }: OwnerValues, atMs: num
     (energyJ === null || isAmount(energyJ)) &&
     isWhole(amountTrm) &&
     isWhole(flop) &&
-    (!isPending || TRADE_ID.test(report.tradeId ?? ''))
+    (report.energyJ !== 'pending' || TRADE_ID.test(report.tradeId ?? ''))
   const cost = valid ? energyCost(energyJ, prices.per_kwh) : null
   const value = valid ? worthOf(amountTrm, prices.per_trm) : null
   return {
@@ -373,7 +411,9 @@ function jobEvent(report: JobReport, { prices, serving }: OwnerValues, atMs: num
     pending: valid && isPending,
     value,
     cost,
-    energySource: cost === null ? null : (report.energySource ?? 'declared'),
+    energyJ: valid ? energyJ : null,
+    energySource: valid && energyJ !== null ? (report.energySource ?? 'declared') : null,
+    amountTrm: valid ? String(amountTrm) : '0',
     forced: serving.force_full_depth,
   }
 }
@@ -389,7 +429,7 @@ const isWhole = (amount: bigint): boolean => amount >= 0n && amount < 10n ** 40n
 
 function jobPayload(job: JobEvent, report: JobReport): TelemetryPayload<'JobServed'> {
   const { model, flop, amountTrm, tradeId } = report
-  const energyJ = job.valid && report.energyJ !== 'pending' ? report.energyJ : null
+  const energyJ = job.energyJ ?? null
   return {
     trade_id: tradeId !== undefined && TRADE_ID.test(tradeId) ? tradeId : null,
     model: model !== undefined && MODEL_ID.test(model) ? model : null,
@@ -400,7 +440,7 @@ function jobPayload(job: JobEvent, report: JobReport): TelemetryPayload<'JobServ
     flop: job.valid ? String(flop) : '0',
     amount_trm: job.valid ? String(amountTrm) : '0',
     energy_j: energyJ,
-    energy_source: energyJ !== null ? (report.energySource ?? 'declared') : null,
+    energy_source: job.energySource,
     value: job.value,
     cost: job.cost,
   }

@@ -41,6 +41,7 @@ const names: Record<ProcedureName, true> = {
   'console.resume': true,
   'console.fullDepth': true,
   'telemetry.query': true,
+  'money.get': true,
   'earnings.get': true,
   'trades.list': true,
   'trades.prove': true,

@@ -3,6 +3,7 @@ import { type PublicErrorData, PublicErrorSchema } from './errors.ts'
 import { keyProcedures } from './keys.ts'
 import { Backend, HardwareInfo, SensorReading } from './machine.ts'
 import { Download, modelProcedures } from './models.ts'
+import { moneyProcedures } from './money.ts'
 import { reasonProcedures } from './reason.ts'
 import { stewardshipProcedures } from './stewardship.ts'
 import { walletProcedures } from './wallet.ts'
@@ -180,6 +181,7 @@ export const procedures = {
   ...keyProcedures,
   ...reasonProcedures,
   ...stewardshipProcedures,
+  ...moneyProcedures,
   'earnings.get': { input: z.strictObject({ range: EarningsRange }), output: Earnings },
   'trades.list': {
     input: z.strictObject({ limit: z.number().int().min(1).max(200), beforeIndex: Count.optional() }),

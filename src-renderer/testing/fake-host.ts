@@ -21,6 +21,7 @@ import type {
 } from '../../src-preload/contract/index.ts'
 import { isProcedureName, procedures } from '../../src-preload/contract/index.ts'
 import { fakeKeys, fakeWallet, richWallet, sampleWallet, severalKeys } from './fake-economy.ts'
+import { sampleMoney } from './money-samples.ts'
 import { sampleQuestion, sampleTasks, sampleThought } from './reason-samples.ts'
 import {
   gib,
@@ -255,6 +256,7 @@ export class FakeHost {
       this.#setDownload(id, { state: 'running', error: null, waitingFor: null }),
     'downloads.cancel': ({ id }) =>
       this.#setModels({ downloads: this.#models.downloads.filter((download) => download.id !== id) }),
+    'money.get': () => sampleMoney({ priced: this.#trades.length > 0 }),
     'earnings.get': ({ range }) => sampleEarnings(range, this.#trades),
     'trades.list': ({ limit, beforeIndex }) => ({
       trades: this.#trades.slice(0, beforeIndex).slice(-limit).reverse(),

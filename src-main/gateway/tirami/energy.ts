@@ -3,13 +3,14 @@ import { z } from 'zod'
 import { Hex32 } from '../../../src-preload/contract/index.ts'
 import type { HostServices } from '../../host/index.ts'
 import { type Authorise, parseBody } from '../requests.ts'
+import { snakeCase } from '../snake-case.ts'
 
 const EnergyQuery = z.strictObject({ trade_id: Hex32.optional() })
 
-/** What jobs drew, and how that is known: by a sensor, by what the owner declared, or not. */
+/** What jobs drew and what it cost, and how that is known: by a sensor, by what the owner declared, or not. */
 export function registerEnergy(
   app: FastifyInstance,
-  { energy }: Pick<HostServices, 'energy'>,
+  { energy, stewardship }: Pick<HostServices, 'energy' | 'stewardship'>,
   authorise: Authorise,
 ): void {
   app.get('/v1/tirami/energy', async (request) => {
@@ -21,5 +22,10 @@ export function registerEnergy(
     }
     const { measuredJ, declaredJ, unknownJobs } = energy.totals()
     return { measured_joules: measuredJ, declared_joules: declaredJ, unknown_jobs: unknownJobs }
+  })
+
+  app.get('/v1/tirami/money', async (request) => {
+    authorise(request, 'ledger.read')
+    return snakeCase(stewardship.money(energy.power()))
   })
 }
