@@ -16,15 +16,10 @@ const CallId = z.number().int().positive()
 const eventOf = <E extends EventName>(name: E) =>
   z.object({ seq: z.number().int().nonnegative(), name: z.literal(name), data: events[name] })
 
-export const HostEventSchema = z.discriminatedUnion('name', [
-  eventOf('status.changed'),
-  eventOf('trade.booked'),
-  eventOf('download.changed'),
-  eventOf('models.changed'),
-  eventOf('chat.delta'),
-  eventOf('chat.done'),
-  eventOf('chat.failed'),
-]) satisfies z.ZodType<HostEvent>
+const [first, ...rest] = (Object.keys(events) as EventName[]).map(eventOf)
+if (first === undefined) throw new Error('the contract has no events')
+/** Every event of the contract, by its own schema. */
+const HostEventSchema = z.discriminatedUnion('name', [first, ...rest]) as unknown as z.ZodType<HostEvent>
 
 /** The result itself is parsed where the procedure is known. */
 const CallResultEnvelope = z.discriminatedUnion('ok', [

@@ -5,7 +5,7 @@ import type { ServerResponse } from 'node:http'
 const STALL_MS = 60_000
 
 export interface SseMessage {
-  id?: number
+  id?: string
   event?: string
   data: string
 }

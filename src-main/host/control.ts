@@ -13,6 +13,7 @@ import type { JobRequest } from '../inference/index.ts'
 import { hexFromBytes, type Rng, TiramiError, toPublicError } from '../kernel/index.ts'
 import type { Ledger } from '../ledger/index.ts'
 import type { Access } from './access.ts'
+import { appHandlers } from './control-app.ts'
 import { keyHandlers } from './control-keys.ts'
 import { reasonHandlers } from './control-reason.ts'
 import { stewardshipHandlers } from './control-stewardship.ts'
@@ -31,9 +32,10 @@ import type { Stewardship } from './stewardship.ts'
 export interface Control {
   /** Parses the input, runs the procedure, answers with an envelope. Never rejects. */
   call(procedure: string, input: unknown): Promise<CallResult>
-  subscribe(listener: (event: HostEvent) => void): () => void
-  /** Events after `seq`, or null when they are gone. */
-  eventsSince(seq: number): HostEvent[] | null
+  /** @param after the place of the last event that the reader has: what it missed comes first, or a `resync` */
+  subscribe(listener: (event: HostEvent) => void, after?: string): () => void
+  /** Where an event stands, for a reader that comes back. */
+  placeOf(event: HostEvent): string
 }
 
 export interface ControlPorts {
@@ -89,6 +91,7 @@ export function createControl(ports: ControlPorts): Control {
     ...reasonHandlers(ports.reason),
     ...stewardshipHandlers(ports.stewardship),
     'money.get': async () => ports.stewardship.money(ports.energy.power()),
+    ...appHandlers,
     'earnings.get': async ({ range }) => ({
       ...(await ports.ledger.earnings(ports.nodeId, range)),
       allTimeOnCreditTrm: String(ports.economy.income().onCreditTrm),
@@ -106,8 +109,8 @@ export function createControl(ports: ControlPorts): Control {
   }
   return {
     call: (procedure, input) => runProcedure(handlers, procedure, input),
-    subscribe: (listener) => ports.events.subscribe(listener),
-    eventsSince: (seq) => ports.events.since(seq),
+    subscribe: (listener, after) => ports.events.subscribe(listener, after),
+    placeOf: (event) => ports.events.placeOf(event),
   }
 }
 
@@ -148,7 +151,8 @@ async function runProcedure(handlers: Handlers, procedure: string, input: unknow
       })
     }
     const handler = handlers[procedure] as (input: unknown) => Promise<ProcedureOutput<ProcedureName>>
-    return { ok: true, result: await handler(parsed.data) }
+    // Parsed too: what the contract does not name leaves the host over no transport.
+    return { ok: true, result: procedures[procedure].output.parse(await handler(parsed.data)) }
   } catch (error) {
     return { ok: false, error: toPublicError(error) }
   }

@@ -3,11 +3,20 @@ import type { EventData, EventName, HostEvent } from '../../src-preload/contract
 /** Events a reader that lost its connection can still catch up on. */
 const REPLAY_EVENTS_MAX = 512
 
+/** Events that wait for a slow reader, before the oldest are left out and it is told to ask anew. */
+const WAITING_EVENTS_MAX = 512
+
 /** Numbered events with a bounded memory, so that a reader can resume where it was cut off. */
 export class EventLog {
   readonly #listeners = new Set<(event: HostEvent) => void>()
   readonly #recent: HostEvent[] = []
+  /** Tells this run's numbers from those of another, which begin at 1 as well. */
+  readonly #run: string
   #nextSeq = 1
+
+  constructor(run: string) {
+    this.#run = run
+  }
 
   emit<E extends EventName>(name: E, data: EventData<E>): void {
     const event = { seq: this.#nextSeq++, name, data } as HostEvent
@@ -16,15 +25,57 @@ export class EventLog {
     for (const listener of this.#listeners) listener(event)
   }
 
-  subscribe(listener: (event: HostEvent) => void): () => void {
+  /** @param after where the reader was cut off, by `placeOf`: what it missed comes first, or a `resync` */
+  subscribe(listener: (event: HostEvent) => void, after?: string): () => void {
+    for (const event of after === undefined ? [] : this.#since(after)) listener(event)
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
   }
 
-  /** Events after `seq`, or null when some of them are no longer kept: the reader must fetch anew. */
-  since(seq: number): HostEvent[] | null {
+  /** The place of an event in this run; begins with its number. */
+  placeOf(event: HostEvent): string {
+    return `${event.seq}-${this.#run}`
+  }
+
+  #since(place: string): HostEvent[] {
+    const [, digits = '', run] = /^(\d{1,15})-(\w{1,64})$/.exec(place) ?? []
+    const seq = Number(digits)
+    const newest = this.#nextSeq - 1
     const oldest = this.#recent[0]?.seq ?? this.#nextSeq
-    if (seq + 1 < oldest || seq >= this.#nextSeq) return null
+    if (run !== this.#run || seq > newest) return [resync(newest, null)]
+    if (seq + 1 < oldest) return [resync(newest, newest - seq)]
     return this.#recent.filter((event) => event.seq > seq)
   }
+}
+
+/** Carries the number of the newest event that it stands for. */
+function resync(seq: number, missed: number | null): HostEvent {
+  return { seq, name: 'resync', data: { missed } }
+}
+
+/**
+ * Hands events to one reader at its own pace. What waits is bounded: beyond that everything that waits is left out,
+ * and one `resync` takes its place.
+ * @param send resolves when the reader can take more; must not reject
+ */
+export function eventFeed(
+  send: (event: HostEvent) => Promise<void>,
+  waitingMax = WAITING_EVENTS_MAX,
+): (event: HostEvent) => void {
+  let waiting: HostEvent[] = []
+  let sending = false
+  const work = async () => {
+    sending = true
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) await send(next)
+    sending = false
+  }
+  return (event) => {
+    if (waiting.length < waitingMax) waiting.push(event)
+    else waiting = [resync(event.seq, missedIn(waiting) + 1)]
+    if (!sending) void work()
+  }
+}
+
+function missedIn(events: readonly HostEvent[]): number {
+  return events.reduce((sum, event) => sum + (event.name === 'resync' ? (event.data.missed ?? 1) : 1), 0)
 }

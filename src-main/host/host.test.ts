@@ -7,7 +7,6 @@ import type { EngineStatus } from '../../src-preload/contract/index.ts'
 import { systemClock, systemRng } from '../kernel/index.ts'
 import { openModelStore } from '../models/index.ts'
 import { writeTinyGguf } from '../models/testing/tiny-gguf.ts'
-import { EventLog } from './events.ts'
 import { openKeys } from './keys.ts'
 import { resolveModel } from './model.ts'
 import { openSettings } from './settings.ts'
@@ -216,24 +215,6 @@ describe('settings', () => {
     expect(openSettings(directory).get().model).toBe('mine')
     writeFileSync(join(directory, 'settings.json'), '{"model": 7')
     expect(openSettings(directory).get().model).toBeNull()
-  })
-})
-
-describe('events', () => {
-  it('a reader that was cut off catches up exactly, or is told that it cannot', () => {
-    fc.assert(
-      fc.property(fc.integer({ min: 0, max: 1500 }), fc.integer({ min: 0, max: 1600 }), (emitted, seen) => {
-        const log = new EventLog()
-        const chatId = 'a'.repeat(32)
-        for (let count = 0; count < emitted; count++) log.emit('chat.delta', { chatId, text: String(count) })
-        const missed = log.since(seen)
-        if (missed === null) expect(seen > emitted || emitted - seen > 512).toBe(true)
-        else
-          expect(missed.map((event) => event.seq)).toEqual(
-            Array.from({ length: emitted - seen }, (_, i) => seen + i + 1),
-          )
-      }),
-    )
   })
 })
 

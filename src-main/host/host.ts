@@ -166,7 +166,7 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     clock,
   })
   const paused = () => stewardship.values().serving.paused
-  const events = new EventLog()
+  const events = new EventLog(hexFromBytes(rng.bytes(8)))
   const monitor = createHardwareMonitor(systemPorts(systeminformation))
   const machine = createMachine(monitor)
   const ownModels = await openModelDesk({

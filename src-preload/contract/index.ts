@@ -1,3 +1,4 @@
+export * from './app-settings.ts'
 export * from './errors.ts'
 export * from './keys.ts'
 export * from './machine.ts'

@@ -47,6 +47,10 @@ const names: Record<ProcedureName, true> = {
   'trades.prove': true,
   'chat.start': true,
   'chat.cancel': true,
+  'app.get': true,
+  'app.set': true,
+  'app.update': true,
+  'app.leaveSafeMode': true,
 }
 
 /** The names of all procedures without their schemas: preload is one small file and cannot carry zod. */

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { AppView, appProcedures } from './app-settings.ts'
 import { type PublicErrorData, PublicErrorSchema } from './errors.ts'
 import { keyProcedures } from './keys.ts'
 import { Backend, HardwareInfo, SensorReading } from './machine.ts'
@@ -182,6 +183,7 @@ export const procedures = {
   ...reasonProcedures,
   ...stewardshipProcedures,
   ...moneyProcedures,
+  ...appProcedures,
   'earnings.get': { input: z.strictObject({ range: EarningsRange }), output: Earnings },
   'trades.list': {
     input: z.strictObject({ limit: z.number().int().min(1).max(200), beforeIndex: Count.optional() }),
@@ -217,6 +219,9 @@ export const events = {
     latencyMs: z.number().nonnegative(),
   }),
   'chat.failed': z.object({ chatId: ChatId, error: PublicErrorSchema }),
+  'app.changed': AppView,
+  /** Events were left out, because the reader was too slow or away too long: everything must be asked anew. */
+  resync: z.object({ missed: Count.nullable() }),
 } as const
 
 export type ProcedureName = keyof typeof procedures

@@ -58,6 +58,14 @@ function deliver(stores: Stores, event: HostEvent): void {
     case 'models.changed':
       stores.models.getState().refresh()
       break
+    case 'resync':
+      // An answer that was being written has a gap now.
+      stores.chat.getState().onDisconnected()
+      loadAll(stores)
+      stores.models.getState().refresh()
+      stores.wallet.getState().refresh()
+      stores.keys.getState().refresh()
+      break
   }
 }
 

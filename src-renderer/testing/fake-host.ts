@@ -20,6 +20,7 @@ import type {
   Trade,
 } from '../../src-preload/contract/index.ts'
 import { isProcedureName, procedures } from '../../src-preload/contract/index.ts'
+import { fakeApp, sampleApp } from './fake-app.ts'
 import { fakeKeys, fakeWallet, richWallet, sampleWallet, severalKeys } from './fake-economy.ts'
 import { sampleMoney } from './money-samples.ts'
 import { sampleQuestion, sampleTasks, sampleThought } from './reason-samples.ts'
@@ -205,6 +206,7 @@ export class FakeHost {
     ...NOT_ASKED_YET,
     ...fakeWallet(richWallet()),
     ...fakeKeys(severalKeys()),
+    ...fakeApp(sampleApp(), (view) => this.#send('app.changed', view)),
     'status.get': () => this.#status,
     'host.pause': () =>
       this.#setStatus({ ...this.#status, state: 'paused', reason: 'You paused this host just now.' }),

@@ -2,16 +2,14 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { extname, join, relative, sep } from 'node:path'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { CONTENT_SECURITY_POLICY, type HostEvent } from '../../../src-preload/contract/index.ts'
-import type { Control } from '../../host/index.ts'
+import { CONTENT_SECURITY_POLICY } from '../../../src-preload/contract/index.ts'
+import { type Control, eventFeed } from '../../host/index.ts'
 import { TiramiError } from '../../kernel/index.ts'
 import { openLocalServer, securityHeaders } from '../http-server.ts'
 import { SseStream } from '../sse.ts'
 
 const BODY_BYTES_MAX = 256 * 1024
 const COOKIE = 'tirami_session'
-/** A reader that lets this much pile up is cut off; it resumes by itself. */
-const SSE_PENDING_BYTES_MAX = 1024 * 1024
 const SSE_PING_MS = 15_000
 
 const CONTENT_TYPES: Record<string, string> = {
@@ -164,16 +162,17 @@ function registerEvents(
 ): void {
   app.get('/events', (request, reply) => {
     requireSession(sessions, request)
-    const missed = missedEvents(control, request.headers['last-event-id'])
+    const after = request.headers['last-event-id']
     reply.hijack()
     const sse = new SseStream(reply.raw, securityHeaders(request.id))
-    const deliver = (event: HostEvent) => {
-      if (sse.pendingBytes > SSE_PENDING_BYTES_MAX) return sse.drop()
-      void sse.send({ id: event.seq, event: event.name, data: JSON.stringify(event.data) })
-    }
-    for (const event of missed) deliver(event)
-    const end = control.subscribe(deliver)
-    const ping = setInterval(() => reply.raw.write(': ping\n\n'), SSE_PING_MS)
+    // An event is put into words only when the reader can take it; one that takes nothing is cut off by the stream.
+    const feed = eventFeed((event) =>
+      sse.send({ id: control.placeOf(event), event: event.name, data: JSON.stringify(event.data) }),
+    )
+    const end = control.subscribe(feed, typeof after === 'string' ? after : undefined)
+    const ping = setInterval(() => {
+      if (sse.pendingBytes === 0) reply.raw.write(': ping\n\n')
+    }, SSE_PING_MS)
     streams.add(sse)
     sse.gone.addEventListener('abort', () => {
       clearInterval(ping)
@@ -181,9 +180,4 @@ function registerEvents(
       streams.delete(sse)
     })
   })
-}
-
-function missedEvents(control: Control, lastEventId: unknown): HostEvent[] {
-  if (typeof lastEventId !== 'string' || !/^\d{1,15}$/.test(lastEventId)) return []
-  return control.eventsSince(Number(lastEventId)) ?? []
 }
