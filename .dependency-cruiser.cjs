@@ -10,6 +10,7 @@ const rooms = {
   hardware: ['kernel'],
   earning: ['kernel'],
   telemetry: ['kernel'],
+  backup: ['kernel', 'ledger'],
   host: [
     'kernel',
     'ledger',
@@ -19,6 +20,7 @@ const rooms = {
     'hardware',
     'earning',
     'telemetry',
+    'backup',
     'gateway-door',
   ],
 }

@@ -18,6 +18,7 @@ export default defineConfig({
           engine: here('src-main/inference/engine/entry.ts'),
           reasoning: here('src-main/host/reasoning/reasoning.worker.ts'),
           projection: here('src-main/ledger/projection.worker.ts'),
+          'keys-cli': here('src-main/keys-cli.ts'),
           'ledger-cli': here('src-main/ledger-cli.ts'),
           'owner-cli': here('src-main/owner-cli.ts'),
           'telemetry-cli': here('src-main/telemetry-cli.ts'),

@@ -10,18 +10,21 @@ import {
   procedures,
 } from '../../src-preload/contract/index.ts'
 import type { JobRequest } from '../inference/index.ts'
-import { hexFromBytes, type Rng, TiramiError, toPublicError } from '../kernel/index.ts'
+import { type Clock, hexFromBytes, type Rng, TiramiError, toPublicError } from '../kernel/index.ts'
 import type { Ledger } from '../ledger/index.ts'
 import type { Access } from './access.ts'
 import { appHandlers } from './control-app.ts'
 import { keyHandlers } from './control-keys.ts'
 import { reasonHandlers } from './control-reason.ts'
+import { safetyHandlers } from './control-safety.ts'
+import { type SettingsPorts, settingsHandlers } from './control-settings.ts'
 import { stewardshipHandlers } from './control-stewardship.ts'
 import { walletHandlers } from './control-wallet.ts'
 import type { EconomyService } from './economy-service.ts'
 import type { EnergyMeter } from './energy-meter.ts'
 import type { EventLog } from './events.ts'
 import type { Handlers } from './handlers.ts'
+import type { HostKeys } from './keys.ts'
 import type { Machine } from './machine.ts'
 import type { ModelDesk } from './model-desk.ts'
 import type { Safety } from './safety.ts'
@@ -51,6 +54,9 @@ export interface ControlPorts {
   reason: Parameters<typeof reasonHandlers>[0]
   desk: ModelDesk
   machine: Pick<Machine, 'sensors'>
+  keys: Pick<HostKeys, 'windowConsumer' | 'localConsumer'>
+  settings: SettingsPorts
+  clock: Clock
   nodeId: string
   events: EventLog
   rng: Rng
@@ -84,6 +90,8 @@ export function createControl(ports: ControlPorts): Control {
       await ports.safety.answerApproval({ ...answer, operator: OPERATOR })
       return ports.status()
     },
+    ...safetyHandlers(ports),
+    ...settingsHandlers(ports.settings),
     'hardware.sensors': () => ports.machine.sensors(),
     ...modelHandlers(ports.desk),
     ...walletHandlers(ports.economy, ports.nodeId),

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import systeminformation from 'systeminformation'
 import type { HostStatus, ModelInfo } from '../../src-preload/contract/index.ts'
+import { finishPendingRestore } from '../backup/index.ts'
 import { createHardwareMonitor, systemPorts } from '../hardware/index.ts'
 import type { Engine, JobRequest, SpawnEngine } from '../inference/index.ts'
 import {
@@ -140,6 +141,7 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
   const clock = options.clock ?? systemClock
   const rng = options.rng ?? systemRng
   ensurePrivateDirectory(options.dataDirectory)
+  await finishPendingRestore(options.dataDirectory)
   const books = await openBooks({
     directory: join(options.dataDirectory, 'ledger'),
     openKeys: () => openKeys(options.dataDirectory, rng),
@@ -281,6 +283,18 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
       reasoning,
       serve: (request, signal) => serveReason(ports, reasoning, keys.windowConsumer, request, signal),
     },
+    keys,
+    settings: {
+      dataDirectory: options.dataDirectory,
+      settings,
+      upstream,
+      apiBaseUrl: () => apiBaseUrl,
+      journalBytes: () => ledger.journal().bytes,
+      telemetryLost: () => stewardship.telemetryStatus().lost,
+      modelDisk: async () => (await desk.view()).disk,
+      clock,
+    },
+    clock,
     nodeId: keys.node.publicKeyHex,
     events,
     rng,

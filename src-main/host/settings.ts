@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { z } from 'zod'
-import { ModelsView } from '../../src-preload/contract/index.ts'
+import { GuideState, ModelsView } from '../../src-preload/contract/index.ts'
 import { readSecretFile, writeFileAtomically } from './files.ts'
 
 const Count = z.number().int().positive()
@@ -36,6 +36,8 @@ const SettingsFile = z.object({
   idleUnloadMinutes: ModelsView.shape.settings.shape.idleUnloadMinutes.default(null),
   declaredPowerW: ModelsView.shape.settings.shape.declaredPowerW.default(null),
   downloadBytesPerSecond: ModelsView.shape.settings.shape.downloadBytesPerSecond.default(null),
+  guide: GuideState.default({ state: 'open', step: 'machine' }),
+  lastBackupAtMs: z.number().int().nonnegative().nullable().default(null),
 })
 export type SettingValues = z.infer<typeof SettingsFile>
 

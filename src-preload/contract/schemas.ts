@@ -6,6 +6,8 @@ import { Backend, HardwareInfo, SensorReading } from './machine.ts'
 import { Download, modelProcedures } from './models.ts'
 import { moneyProcedures } from './money.ts'
 import { reasonProcedures } from './reason.ts'
+import { safetyProcedures } from './safety.ts'
+import { settingsProcedures } from './settings.ts'
 import { stewardshipProcedures } from './stewardship.ts'
 import { walletProcedures } from './wallet.ts'
 
@@ -175,6 +177,8 @@ export const procedures = {
     input: z.strictObject({ approvalId: ApprovalId, approved: z.boolean() }),
     output: HostStatus,
   },
+  ...safetyProcedures,
+  ...settingsProcedures,
   /** Live values, at most a second old. */
   'hardware.sensors': { input: None, output: SensorReading },
   ...modelProcedures,

@@ -23,6 +23,7 @@ import { isProcedureName, procedures } from '../../src-preload/contract/index.ts
 import { fakeApp, sampleApp } from './fake-app.ts'
 import { fakeKeys, fakeWallet, richWallet, sampleWallet, severalKeys } from './fake-economy.ts'
 import { sampleMoney } from './money-samples.ts'
+import { busySafety, fakeSafety, fakeSettings, sampleSafety, sampleSettings } from './fake-settings.ts'
 import { sampleQuestion, sampleTasks, sampleThought } from './reason-samples.ts'
 import {
   gib,
@@ -121,6 +122,8 @@ export class FakeHost {
       ...this.#handlers,
       ...fakeWallet(state === 'fresh' ? sampleWallet() : richWallet()),
       ...fakeKeys(state === 'fresh' ? [] : severalKeys()),
+      ...fakeSettings(sampleSettings()),
+      ...fakeSafety(state === 'fresh' ? sampleSafety() : busySafety()),
     }
     this.#trades = Array.from({ length: count }, (_, index) => {
       const age = (count - 1 - index) ** 1.9 * 9_000 + 41_000
@@ -207,6 +210,8 @@ export class FakeHost {
     ...fakeWallet(richWallet()),
     ...fakeKeys(severalKeys()),
     ...fakeApp(sampleApp(), (view) => this.#send('app.changed', view)),
+    ...fakeSettings(sampleSettings()),
+    ...fakeSafety(busySafety()),
     'status.get': () => this.#status,
     'host.pause': () =>
       this.#setStatus({ ...this.#status, state: 'paused', reason: 'You paused this host just now.' }),
