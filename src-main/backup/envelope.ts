@@ -24,7 +24,6 @@ const BLOCK_SIZE = 8
 /** Memory of scrypt is 128 · N · r: 128 MiB. */
 const COST_LOG2 = 17
 export const PASSWORD_LENGTH_MIN = 10
-export const PASSWORD_LENGTH_MAX = 1_024
 
 const base64 = (bytes: number) =>
   z

@@ -9,4 +9,4 @@ export {
   verifyBackup,
 } from './backup.ts'
 export { BACKUP_BYTES_MAX } from './content.ts'
-export { PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN } from './envelope.ts'
+export { PASSWORD_LENGTH_MIN } from './envelope.ts'

@@ -22,8 +22,8 @@ import type {
 import { isProcedureName, procedures } from '../../src-preload/contract/index.ts'
 import { fakeApp, sampleApp } from './fake-app.ts'
 import { fakeKeys, fakeWallet, richWallet, sampleWallet, severalKeys } from './fake-economy.ts'
-import { sampleMoney } from './money-samples.ts'
 import { busySafety, fakeSafety, fakeSettings, sampleSafety, sampleSettings } from './fake-settings.ts'
+import { sampleMoney } from './money-samples.ts'
 import { sampleQuestion, sampleTasks, sampleThought } from './reason-samples.ts'
 import {
   gib,
