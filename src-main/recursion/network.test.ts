@@ -8,6 +8,7 @@ import {
   seededRandom,
   type Tensor,
 } from '../tensor/index.ts'
+import { encodeWeights } from './checkpoint.ts'
 import { InferenceEngine } from './inference.ts'
 import { RecursiveNetwork } from './network.ts'
 import {
@@ -200,6 +201,13 @@ describe('training', () => {
     }
     const [a, b] = [recipe(mixers[0] as Mixer), recipe(mixers[0] as Mixer, { seed: 5 })]
     expect(digest(await trained(a, 1))).not.toBe(digest(await trained(b, 1)))
+  })
+
+  it('gives this checkpoint on every machine, so that the weights that ship can be trained again', async () => {
+    const file = encodeWeights(await trained(recipe(mixers[3] as Mixer), 2), 'F16')
+    expect(createHash('sha256').update(file).digest('hex')).toBe(
+      'b736eb70edf527a3130c516c83ed69b1c7c0edb76896fb787f06dada761aa703',
+    )
   })
 
   it('follows a depth curriculum', async () => {

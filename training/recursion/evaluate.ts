@@ -22,7 +22,7 @@ import {
 export const RESOURCES = join(import.meta.dirname, '../../resources/recursion')
 
 /** Seed of the questions that figures are quoted for; training never draws from it. */
-export const TEST_SEED = 20_261_121
+export const TEST_SEED = 20_261_129
 
 export interface Proportion {
   readonly successes: number
@@ -50,24 +50,40 @@ export function formatProportion({ rate, low, high, count }: Proportion): string
   return `${percent(rate)} % [${percent(low)}, ${percent(high)}] of ${count}`
 }
 
-export interface Evaluation {
-  /** Accuracy of the answer after 1, 2, 3, … supervision steps. */
-  readonly byStep: readonly Proportion[]
-  /** Accuracy, and mean steps, when each question stops as soon as its halting head says so. */
-  readonly halting: Proportion
-  readonly haltingSteps: number
+export interface QuestionOptions {
+  readonly count: number
+  /** Side of a grid; the task's own where absent. */
+  readonly side?: number
+  readonly seed?: number
 }
 
-/** When the halting head stops a question: it is surer than not that the answer is right. */
-const HALT_PROBABILITY = 0.5
+/** When a question may stop: the head was surer than `haltProbability` so many steps in a row. */
+export interface HaltingRule {
+  readonly haltProbability: number
+  readonly patience: number
+  readonly maximumSteps: number
+}
 
-/** Asks `count` unseen questions, `steps` supervision steps each. */
-export function evaluate(
+export interface HaltingResult {
+  readonly accuracy: Proportion
+  readonly meanSteps: number
+}
+
+/** Questions and what the network thought of them after every step. */
+export interface Traces {
+  /** Accuracy of the answer after 1, 2, 3, … supervision steps. */
+  byStep(): Proportion[]
+  /** Accuracy and mean steps where each question stops by `rule`. */
+  halting(rule: HaltingRule): HaltingResult
+}
+
+/** Asks unseen questions, `steps` supervision steps each, none of which stops early. */
+export function ask(
   task: AnyTask,
   model: TrainedModel,
   cycles: Cycles,
-  { count, steps, side, seed = TEST_SEED }: { count: number; steps: number; side?: number; seed?: number },
-): Evaluation {
+  { count, steps, side, seed = TEST_SEED }: QuestionOptions & { readonly steps: number },
+): Traces {
   const items = task.testItems(count, seed, side === undefined ? {} : { side })
   const questions = items.map((item) => task.encode(item.input))
   const [first] = questions.flat()
@@ -77,28 +93,59 @@ export function evaluate(
   const rollouts = engine.run(jobs, cycles)
   let next = 0
   const traces = questions.map((instances) => instances.map(() => rollouts[next++]?.steps ?? []))
-  const scoreAt = (question: number, stepsOf: (trace: readonly ReasoningStep[]) => number): number => {
-    const item = items[question]
-    const readings = traces[question]?.map((trace) => trace[stepsOf(trace) - 1] as ReasoningStep) ?? []
-    return item ? item.score(task.decode(item.input, readings)) : 0
+  const accuracy = (stepsOf: (trace: readonly ReasoningStep[]) => number): Proportion => {
+    const scores = items.map((item, question): number => {
+      const readings = traces[question]?.map((trace) => trace[stepsOf(trace) - 1] as ReasoningStep) ?? []
+      return item.score(task.decode(item.input, readings))
+    })
+    return proportion(sum(scores), items.length)
   }
-  const total = (stepsOf: (trace: readonly ReasoningStep[]) => number): number =>
-    items.reduce((sum, _, question) => sum + scoreAt(question, stepsOf), 0)
-  const halted = (trace: readonly ReasoningStep[]): number => {
-    const found = trace.findIndex(({ haltProbability }) => haltProbability > HALT_PROBABILITY)
-    return found < 0 ? trace.length : found + 1
-  }
-  const used = traces.flat().map(halted)
   return {
-    byStep: Array.from({ length: steps }, (_, step) =>
-      proportion(
-        total(() => step + 1),
-        items.length,
-      ),
-    ),
-    halting: proportion(total(halted), items.length),
-    haltingSteps: used.reduce((sum, value) => sum + value, 0) / used.length,
+    byStep: () => Array.from({ length: steps }, (_, step) => accuracy(() => step + 1)),
+    halting(rule) {
+      const used = traces.flat().map((trace) => stepsUntilHalt(trace, rule))
+      return {
+        accuracy: accuracy((trace) => stepsUntilHalt(trace, rule)),
+        meanSteps: sum(used) / used.length,
+      }
+    },
   }
+}
+
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)
+
+function stepsUntilHalt(
+  trace: readonly ReasoningStep[],
+  { haltProbability, patience, maximumSteps }: HaltingRule,
+): number {
+  let sure = 0
+  for (const [index, step] of trace.slice(0, maximumSteps).entries()) {
+    sure = step.haltProbability > haltProbability ? sure + 1 : 0
+    if (sure === patience) return index + 1
+  }
+  return Math.min(trace.length, maximumSteps)
+}
+
+export interface Evaluation {
+  /** Accuracy of the answer after 1, 2, 3, … supervision steps. */
+  readonly byStep: readonly Proportion[]
+  /** Accuracy, and mean steps, when each question stops as soon as its halting head says so. */
+  readonly halting: Proportion
+  readonly haltingSteps: number
+}
+
+/** Asks `count` unseen questions, `steps` supervision steps each. */
+export function evaluate(
+  task: AnyTask,
+  model: TrainedModel,
+  cycles: Cycles,
+  options: QuestionOptions & { readonly steps: number },
+): Evaluation {
+  const traces = ask(task, model, cycles, options)
+  // Surer than not that the answer is right.
+  const rule = { haltProbability: 0.5, patience: 1, maximumSteps: options.steps }
+  const { accuracy, meanSteps } = traces.halting(rule)
+  return { byStep: traces.byStep(), halting: accuracy, haltingSteps: meanSteps }
 }
 
 export function printEvaluation({ byStep, halting, haltingSteps }: Evaluation): void {
@@ -137,7 +184,7 @@ export function evaluateGated(
   task: AnyTask,
   { model, cycles }: Checkpoint,
   policy: Policy,
-  { count, side, seed = TEST_SEED }: { count: number; side?: number; seed?: number },
+  { count, side, seed = TEST_SEED }: QuestionOptions,
 ): GatedEvaluation {
   const items = task.testItems(count, seed, side === undefined ? {} : { side })
   const [first] = items.flatMap(({ input }) => task.encode(input))

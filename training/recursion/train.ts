@@ -6,6 +6,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import {
+  type AnyTask,
   decodeWeights,
   describeWeights,
   encodeWeights,
@@ -56,11 +57,87 @@ function describe({
   return parts.join(', ')
 }
 
-function metricsOf({ byStep, halting, haltingSteps }: Evaluation): Manifest['metrics'] {
+/** What training cost; the minutes are the only thing here that differs from run to run. */
+interface TrainingCost {
+  readonly teraflop: number
+  /** Processor time of all threads, divided by two: what two cores need that do nothing else. */
+  readonly minutesOfTwoCores: number
+}
+
+function metricsOf({ byStep, halting, haltingSteps }: Evaluation, cost: TrainingCost): Manifest['metrics'] {
   const of = ({ rate, low, high, count }: Proportion) => ({ rate, low, high, count })
   const marks = byStep.map((accuracy, i) => [`step${i + 1}`, of(accuracy)] as const)
   const shown = marks.filter((_, i) => ((i + 1) & i) === 0)
-  return { ...Object.fromEntries(shown), halting: of(halting), haltingSteps }
+  const { teraflop, minutesOfTwoCores } = cost
+  return {
+    ...Object.fromEntries(shown),
+    halting: of(halting),
+    haltingSteps,
+    trainingTeraflop: teraflop,
+    trainingMinutesOfTwoCores: minutesOfTwoCores,
+  }
+}
+
+export interface TrainingOptions {
+  readonly seed: number
+  readonly threads: number
+  readonly log: (line: string) => void
+}
+
+export interface Training {
+  readonly file: Uint8Array
+  readonly manifest: Manifest
+  readonly cost: TrainingCost
+  /** Of the weights as rounded for the file. */
+  readonly evaluation: Evaluation
+}
+
+/** Trains one task from its recipe. Everything but the minutes follows from task, seed and code. */
+export async function trainTask(task: AnyTask, { seed, threads, log }: TrainingOptions): Promise<Training> {
+  const recipe = RECIPES.get(task.name)
+  if (!recipe) throw new Error(`no recipe for ${task.name}`)
+  const trainingSet = task.trainingSet(seed)
+  const trainer = new RecursionTrainer({ ...recipe, seed }, trainingSet.draw, threads)
+  const progressInterval = Math.max(REPORT_INTERVAL_STEPS, Math.round(recipe.steps / 500) * 100)
+  let [flop, processorMs] = [0, 0]
+  let started = process.cpuUsage()
+  const model = await trainer.train(REPORT_INTERVAL_STEPS, (report, current) => {
+    processorMs += millisecondsSince(started)
+    flop += report.flop
+    log(describe(report))
+    if (report.step % progressInterval === 0) {
+      const { byStep } = evaluate(task, current(), recipe.cycles, PROGRESS)
+      const accuracy = byStep.at(-1)
+      if (accuracy) log(`  unseen: ${formatProportion(accuracy)} after ${PROGRESS.steps} steps`)
+    }
+    // Looking at unseen questions is not training.
+    started = process.cpuUsage()
+  })
+  await trainer.close()
+  const cost = { teraflop: flop / 1e12, minutesOfTwoCores: processorMs / 2 / 60_000 }
+  const file = encodeWeights(model, 'F16')
+  const evaluation = evaluate(
+    task,
+    decodeWeights(file, recipe.shape),
+    recipe.cycles,
+    EVALUATIONS[task.name] ?? DEFAULT_EVALUATION,
+  )
+  const manifest = describeWeights(file, recipe.shape, {
+    task: task.name,
+    file: `${task.name}.safetensors`,
+    cycles: recipe.cycles,
+    seed,
+    trainingSteps: recipe.steps,
+    trainingSetSha256: trainingSet.sha256(),
+    metrics: metricsOf(evaluation, cost),
+    license: 'MIT',
+  })
+  return { file, manifest, cost, evaluation }
+}
+
+function millisecondsSince(started: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(started)
+  return (user + system) / 1000
 }
 
 async function main(): Promise<void> {
@@ -73,43 +150,14 @@ async function main(): Promise<void> {
     },
   })
   const task = taskNamed(positionals[0])
-  const recipe = RECIPES.get(task.name)
-  if (!recipe) throw new Error(`no recipe for ${task.name}`)
-  const seed = Number(values.seed)
-  const trainingSet = task.trainingSet(seed)
-  const trainer = new RecursionTrainer({ ...recipe, seed }, trainingSet.draw, Number(values.threads))
-  const started = performance.now()
-  const progressInterval = Math.max(REPORT_INTERVAL_STEPS, Math.round(recipe.steps / 500) * 100)
-  const model = await trainer.train(REPORT_INTERVAL_STEPS, (report, current) => {
-    console.log(describe(report))
-    if (report.step % progressInterval !== 0) return
-    const { byStep } = evaluate(task, current(), recipe.cycles, PROGRESS)
-    const accuracy = byStep.at(-1)
-    if (accuracy) console.log(`  unseen: ${formatProportion(accuracy)} after ${PROGRESS.steps} steps`)
-  })
-  await trainer.close()
-  console.log(`trained in ${((performance.now() - started) / 60_000).toFixed(1)} minutes`)
-  const file = encodeWeights(model, 'F16')
-  // What ships is what is judged: the weights as rounded for the file.
-  const evaluation = evaluate(
-    task,
-    decodeWeights(file, recipe.shape),
-    recipe.cycles,
-    EVALUATIONS[task.name] ?? DEFAULT_EVALUATION,
-  )
+  const options = { seed: Number(values.seed), threads: Number(values.threads), log: console.log }
+  const { file, manifest, cost, evaluation } = await trainTask(task, options)
+  console.log(`${cost.teraflop.toFixed(1)} TFLOP, ${cost.minutesOfTwoCores.toFixed(1)} minutes of two cores`)
   printEvaluation(evaluation)
-  const facts = { task: task.name, file: `${task.name}.safetensors`, cycles: recipe.cycles, seed }
-  const training = {
-    trainingSteps: recipe.steps,
-    trainingSetSha256: trainingSet.sha256(),
-    metrics: metricsOf(evaluation),
-    license: 'MIT',
-  }
-  const manifest = describeWeights(file, recipe.shape, { ...facts, ...training })
   mkdirSync(values.out, { recursive: true })
   writeFileSync(join(values.out, manifest.file), file)
   writeFileSync(join(values.out, `${task.name}.json`), `${JSON.stringify(manifest, null, 2)}\n`)
-  console.log(manifest)
+  console.log(`sha256 ${manifest.sha256}, ${manifest.sizeBytes} bytes`)
 }
 
 if (import.meta.main) await main()

@@ -1,0 +1,173 @@
+// Accuracy of the recursive networks on unseen questions: by step, stopping when sure, and under the gated policy.
+
+import type { Checkpoint, Policy } from '../src-main/recursion/index.ts'
+import {
+  ask,
+  evaluateGated,
+  formatProportion,
+  type GatedEvaluation,
+  type HaltingResult,
+  type Proportion,
+  taskNamed,
+} from '../training/recursion/evaluate.ts'
+import { trainTask } from '../training/recursion/train.ts'
+
+/** One row of the report: a task, and how much of it is asked. */
+interface Question {
+  readonly title: string
+  readonly task: string
+  readonly side?: number
+  readonly count: number
+  /** Steps that are looked at. */
+  readonly steps: number
+  /** Steps that stopping when sure is compared with. */
+  readonly fullSteps: number
+  /** Questions that the gated policy is asked; none where thinking wider does not help. */
+  readonly gatedCount: number
+  /** What the figures are measured for. */
+  readonly goal: string
+}
+
+const deep = { steps: 32, fullSteps: 16 }
+
+export const QUESTIONS: readonly Question[] = [
+  { title: 'Sudoku 4×4', task: 'sudoku-4x4', count: 512, ...deep, gatedCount: 512, goal: '98' },
+  { title: 'Sudoku 6×6', task: 'sudoku-6x6', count: 512, ...deep, gatedCount: 512, goal: '99' },
+  {
+    title: 'Sudoku 9×9',
+    task: 'sudoku-9x9',
+    count: 512,
+    ...deep,
+    gatedCount: 512,
+    goal: '97 at 16; gated 99 in 14 steps',
+  },
+  { title: 'Maze 11×11', task: 'maze', count: 512, ...deep, gatedCount: 512, goal: '99' },
+  { title: 'Maze 21×21', task: 'maze', side: 21, count: 512, ...deep, gatedCount: 0, goal: '96' },
+  { title: 'Maze 31×31', task: 'maze', side: 31, count: 200, ...deep, gatedCount: 0, goal: '85' },
+  { title: 'Op-sequence', task: 'op-sequence', count: 2000, ...deep, gatedCount: 0, goal: '99' },
+  {
+    title: 'PatternWorld',
+    task: 'pattern-world',
+    count: 2000,
+    steps: 4,
+    fullSteps: 4,
+    gatedCount: 0,
+    goal: '93',
+  },
+  {
+    title: 'Funnel: classification',
+    task: 'funnel-classification',
+    count: 5000,
+    steps: 4,
+    fullSteps: 4,
+    gatedCount: 0,
+    goal: '92',
+  },
+  {
+    title: 'Funnel: choice',
+    task: 'funnel-choice',
+    count: 10_000,
+    steps: 4,
+    fullSteps: 4,
+    gatedCount: 0,
+    goal: '65.5, the best possible is 66.2',
+  },
+]
+
+export interface TaskFigures {
+  readonly title: string
+  readonly task: string
+  readonly side: number | null
+  readonly count: number
+  readonly goal: string
+  readonly sha256: string
+  readonly byStep: readonly Proportion[]
+  /** After all steps that halting is compared with. */
+  readonly full: Proportion
+  readonly halting: HaltingResult
+  readonly savedShare: number
+  /** Accuracy given up by stopping early, in percentage points. */
+  readonly costPoints: number
+  readonly gated: GatedEvaluation | null
+}
+
+/** Chosen beforehand, the same for every task (one step alone is too rash early in training). */
+const HALTING = { haltProbability: 0.5, patience: 2 }
+
+const GATED: Policy = {
+  reflexSteps: 4,
+  rollouts: 12,
+  rolloutSteps: 8,
+  deviation: 0.2,
+  judge: 'rules',
+  haltProbability: 0.5,
+  patience: 1,
+}
+
+export function measureTask(question: Question, checkpoint: Checkpoint): TaskFigures {
+  const { model, cycles, manifest } = checkpoint
+  const { title, count, steps, fullSteps, goal } = question
+  const task = taskNamed(question.task)
+  const side = question.side === undefined ? {} : { side: question.side }
+  const traces = ask(task, model, cycles, { count, steps, ...side })
+  const byStep = traces.byStep()
+  const full = byStep[fullSteps - 1]
+  if (!full) throw new RangeError(`${title} is not asked ${fullSteps} steps`)
+  const halting = traces.halting({ ...HALTING, maximumSteps: fullSteps })
+  const gated =
+    question.gatedCount > 0
+      ? evaluateGated(task, checkpoint, GATED, { count: question.gatedCount, ...side })
+      : null
+  const figures = {
+    title,
+    task: question.task,
+    side: question.side ?? null,
+    count,
+    goal,
+    sha256: manifest.sha256,
+    byStep,
+    full,
+    halting,
+    savedShare: 1 - halting.meanSteps / fullSteps,
+    costPoints: 100 * (full.rate - halting.accuracy.rate),
+    gated,
+  }
+  print(figures, fullSteps)
+  return figures
+}
+
+function print({ title, full, halting, gated }: TaskFigures, fullSteps: number): void {
+  console.log(`${title}: ${formatProportion(full)} after ${fullSteps} steps`)
+  console.log(
+    `  stopping when sure: ${formatProportion(halting.accuracy)}, ${halting.meanSteps.toFixed(2)} steps`,
+  )
+  if (gated) console.log(`  gated: ${formatProportion(gated.accuracy)}, ${gated.meanSteps.toFixed(2)} steps`)
+}
+
+export interface TrainingFigures {
+  readonly task: string
+  readonly seed: number
+  readonly steps: number
+  readonly teraflop: number
+  /** Processor time of all threads, divided by two. */
+  readonly minutes: number
+  readonly accuracy: Proportion
+  readonly sha256: string
+}
+
+export async function trainAnew(name: string, seed: number): Promise<TrainingFigures> {
+  console.log(`${name}, seed ${seed}`)
+  const { manifest, cost, evaluation } = await trainTask(taskNamed(name), { seed, threads: 2, log: () => {} })
+  const accuracy = evaluation.byStep.at(-1)
+  if (!accuracy) throw new RangeError('nothing was evaluated')
+  console.log(`  ${formatProportion(accuracy)}, ${cost.minutesOfTwoCores.toFixed(1)} minutes of two cores`)
+  return {
+    task: name,
+    seed,
+    steps: manifest.trainingSteps,
+    teraflop: cost.teraflop,
+    minutes: cost.minutesOfTwoCores,
+    accuracy,
+    sha256: manifest.sha256,
+  }
+}
