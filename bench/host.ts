@@ -39,17 +39,35 @@ export function startHost(directory: string, ...extra: string[]): Promise<Runnin
   })
 }
 
-/** Resident memory of a host and of its engine, its only child. */
-export function residentBytes({ pid }: RunningHost): { host: number; engine: number } {
+interface ProcessRow {
+  pid: number
+  parentPid: number
+  residentBytes: number
+}
+
+function processes(): ProcessRow[] {
   const table = execFileSync('ps', ['-A', '-o', 'pid=,ppid=,rss='], { encoding: 'utf8' })
-  const rows = table
+  return table
     .trim()
     .split('\n')
     .map((line) => line.trim().split(/\s+/).map(Number))
-  const kibOf = (isWanted: (process: number, parent: number) => boolean) =>
-    rows.find(([process = 0, parent = 0]) => isWanted(process, parent))?.[2] ?? 0
+    .map(([pid = 0, parentPid = 0, kib = 0]) => ({ pid, parentPid, residentBytes: kib * 1024 }))
+}
+
+/** The engine is a host's only child. */
+function engineOf({ pid }: RunningHost, all: readonly ProcessRow[]): ProcessRow {
+  const engine = all.find(({ parentPid }) => parentPid === pid)
+  if (!engine) throw new Error('the host has no engine process')
+  return engine
+}
+
+export const enginePid = (host: RunningHost): number => engineOf(host, processes()).pid
+
+/** Resident memory of a host and of its engine. */
+export function residentBytes(host: RunningHost): { host: number; engine: number } {
+  const all = processes()
   return {
-    host: kibOf((process) => process === pid) * 1024,
-    engine: kibOf((_process, parent) => parent === pid) * 1024,
+    host: all.find(({ pid }) => pid === host.pid)?.residentBytes ?? 0,
+    engine: engineOf(host, all).residentBytes,
   }
 }

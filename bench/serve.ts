@@ -9,11 +9,12 @@ import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Template } from '@huggingface/jinja'
-import { getLlama, type LlamaContextSequence, LlamaLogLevel, type Token } from 'node-llama-cpp'
+import { getLlama, type LlamaContextSequence, LlamaLogLevel } from 'node-llama-cpp'
 import { chooseThreads } from '../src-main/inference/index.ts'
 import { readGgufModel } from '../src-main/models/index.ts'
 import { writeTinyGguf } from '../src-main/models/testing/tiny-gguf.ts'
-import { type RunningHost, residentBytes, startHost } from './host.ts'
+import { type HeldMemory, heldMemory } from './collected-memory.ts'
+import { enginePid, type RunningHost, residentBytes, startHost } from './host.ts'
 import { describeMachine, inMib, inMs, median, report } from './report.ts'
 import { writeSmolShapedGguf } from './serve-model.ts'
 
@@ -37,9 +38,8 @@ const scratch = mkdtempSync(join(tmpdir(), 'tirami-bench-serve-'))
 /** Times of one answer, milliseconds of `performance.now()`. */
 interface Answer {
   askedAtMs: number
-  firstAtMs: number
-  lastAtMs: number
-  tokens: number
+  /** When each of its tokens came. */
+  tokenAtMs: number[]
 }
 
 type Ask = (maxTokens: number) => Promise<Answer>
@@ -82,13 +82,13 @@ async function openBareEngine(modelPath: string) {
     const sequence = await take()
     try {
       await sequence.clearHistory()
-      const generated: Token[] = []
-      let firstAtMs = Number.NaN
+      const tokenAtMs: number[] = []
       for await (const token of sequence.evaluate(promptTokens, { temperature: 0 })) {
-        if (generated.push(token) === 1) firstAtMs = performance.now()
-        if (generated.length === maxTokens) break
+        // As text, which is what the host gives.
+        model.detokenize([token])
+        if (tokenAtMs.push(performance.now()) === maxTokens) break
       }
-      return { askedAtMs, firstAtMs, lastAtMs: performance.now(), tokens: generated.length }
+      return { askedAtMs, tokenAtMs }
     } finally {
       give(sequence)
     }
@@ -133,14 +133,13 @@ function post(
   })
 }
 
-const CONTENT = /"delta":\{"content":"[^"]/
+const CONTENT = /"delta":\{"content":"[^"]/g
 
 const askHost =
   (host: RunningHost): Ask =>
   async (maxTokens) => {
     const askedAtMs = performance.now()
-    let firstAtMs = Number.NaN
-    let lastAtMs = Number.NaN
+    const tokenAtMs: number[] = []
     let counted = 0
     const body = {
       max_tokens: maxTokens,
@@ -150,28 +149,39 @@ const askHost =
       stream_options: { include_usage: true },
     }
     await post(host, body, (text) => {
-      if (CONTENT.test(text)) {
-        lastAtMs = performance.now()
-        if (Number.isNaN(firstAtMs)) firstAtMs = lastAtMs
-      }
+      const now = performance.now()
+      for (const _ of text.matchAll(CONTENT)) tokenAtMs.push(now)
       counted = Number(/"completion_tokens":(\d+)/.exec(text)?.[1] ?? counted)
     })
-    return { askedAtMs, firstAtMs, lastAtMs, tokens: counted }
+    if (counted !== maxTokens) throw new Error(`${counted} tokens instead of ${maxTokens}`)
+    return { askedAtMs, tokenAtMs }
   }
 
-/** Tokens per second of so many answers at once, from the first token of any to the last of all. */
-async function throughput(ask: Ask, streams: number): Promise<number> {
+interface Throughput {
+  whole: number
+  decoding: number | null
+}
+
+/**
+ * Tokens per second of so many answers at once: `whole` from the first question to the last token, prompts included,
+ * which is what callers wait for; `decoding` while as many as there are places have begun and none has ended.
+ */
+async function throughput(ask: Ask, streams: number): Promise<Throughput> {
   const answers = await Promise.all(Array.from({ length: streams }, () => ask(tokens)))
-  const firstAtMs = Math.min(...answers.map((answer) => answer.firstAtMs))
-  const lastAtMs = Math.max(...answers.map((answer) => answer.lastAtMs))
-  const counted = answers.reduce((sum, answer) => sum + answer.tokens, 0)
-  if (counted !== streams * tokens) throw new Error(`${counted} tokens instead of ${streams * tokens}`)
-  return ((counted - 1) * 1000) / (lastAtMs - firstAtMs)
+  const ends = answers.map(({ tokenAtMs }) => tokenAtMs.at(-1) ?? Number.NaN)
+  const wholeMs = Math.max(...ends) - Math.min(...answers.map(({ askedAtMs }) => askedAtMs))
+  const fromMs = Math.max(...answers.map(({ tokenAtMs }) => tokenAtMs[0] ?? Number.NaN))
+  const untilMs = Math.min(...ends)
+  const counted = answers.flatMap(({ tokenAtMs }) => tokenAtMs.filter((at) => at > fromMs && at <= untilMs))
+  return {
+    whole: (streams * tokens * 1000) / wholeMs,
+    decoding: streams <= PLAN.slots ? (counted.length * 1000) / (untilMs - fromMs) : null,
+  }
 }
 
 const firstTokenMs = async (ask: Ask): Promise<number> => {
-  const { askedAtMs, firstAtMs } = await ask(1)
-  return firstAtMs - askedAtMs
+  const { askedAtMs, tokenAtMs } = await ask(1)
+  return (tokenAtMs[0] ?? Number.NaN) - askedAtMs
 }
 
 function percentile(values: readonly number[], share: number): number {
@@ -183,18 +193,39 @@ const perSecond = (value: number): string => `${value.toFixed(1)} tokens/s`
 
 async function compareSpeed(bare: Ask, gateway: Ask): Promise<void> {
   for (const streams of streamCounts) {
-    const pairs: { ours: number; reference: number }[] = []
+    const pairs: { ours: Throughput; reference: Throughput }[] = []
     for (let round = 0; round < rounds; round++) {
       const reference = await throughput(bare, streams)
       pairs.push({ reference, ours: await throughput(gateway, streams) })
     }
-    report(
-      `Decoding, ${streams} stream${streams === 1 ? '' : 's'} (${tokens} tokens each, ${PLAN.slots} at once, median of ${rounds})`,
-      perSecond(median(pairs.map(({ ours }) => ours))),
-      `${perSecond(median(pairs.map(({ reference }) => reference)))} with node-llama-cpp alone in this process`,
-      `${median(pairs.map(({ ours, reference }) => ours / reference)).toFixed(3)} ${goalOf(streams)}`,
+    const title = `${streams} stream${streams === 1 ? '' : 's'} (${tokens} tokens each, ${PLAN.slots} at once, median of ${rounds})`
+    reportSpeed(
+      `Decoding, ${title}`,
+      pairs.map(({ ours, reference }) => ({ ours: ours.decoding, reference: reference.decoding })),
+      goalOf(streams),
+    )
+    reportSpeed(
+      `From question to last token, ${title}`,
+      pairs.map(({ ours, reference }) => ({ ours: ours.whole, reference: reference.whole })),
     )
   }
+}
+
+function reportSpeed(
+  title: string,
+  pairs: { ours: number | null; reference: number | null }[],
+  goal = '',
+): void {
+  const known = pairs.flatMap(({ ours, reference }) =>
+    ours === null || reference === null ? [] : [{ ours, reference }],
+  )
+  if (known.length === 0) return
+  report(
+    title,
+    perSecond(median(known.map(({ ours }) => ours))),
+    `${perSecond(median(known.map(({ reference }) => reference)))} with node-llama-cpp alone in this process`,
+    `${median(known.map(({ ours, reference }) => ours / reference)).toFixed(3)} ${goal}`,
+  )
 }
 
 const GOALS: ReadonlyMap<number, string> = new Map([
@@ -236,6 +267,25 @@ async function leaveOverAndOver(host: RunningHost, cycles: number): Promise<void
     await Promise.all(Array.from({ length: 8 }, (_, index) => leave(cycle + index)))
 }
 
+interface HeldByBoth {
+  host: HeldMemory
+  engine: HeldMemory
+}
+
+const heldByBoth = async (host: RunningHost): Promise<HeldByBoth> => ({
+  host: await heldMemory(host.pid),
+  engine: await heldMemory(enginePid(host)),
+})
+
+const describeHeld = ({ host, engine }: HeldByBoth): string =>
+  [
+    `host ${inMib(host.residentBytes)} (heap ${inMib(host.heapBytes)})`,
+    `engine ${inMib(engine.residentBytes)} (heap ${inMib(engine.heapBytes)})`,
+  ].join(', ')
+
+const growth = (before: HeldMemory, after: HeldMemory): string =>
+  `${(after.residentBytes / before.residentBytes).toFixed(2)} (heap ${(after.heapBytes / before.heapBytes).toFixed(2)})`
+
 async function measureAborts(): Promise<void> {
   const script = { bytes: new TextEncoder().encode('abcdefgh '), ending: 'repeat' } as const
   const host = await startHost(
@@ -245,14 +295,14 @@ async function measureAborts(): Promise<void> {
   )
   // What is used for the first time is not growth.
   await leaveOverAndOver(host, Math.ceil(aborts / 10))
-  const before = residentBytes(host)
+  const before = await heldByBoth(host)
   await leaveOverAndOver(host, aborts)
-  const after = residentBytes(host)
+  const after = await heldByBoth(host)
   report(
-    `Memory after ${aborts} answers that were left half-way`,
-    `host ${inMib(after.host)}, engine ${inMib(after.engine)}`,
-    `host ${inMib(before.host)}, engine ${inMib(before.engine)} after a tenth of that`,
-    `host ${(after.host / before.host).toFixed(2)}, engine ${(after.engine / before.engine).toFixed(2)}`,
+    `Memory held after ${aborts} answers that were left half-way, garbage collected`,
+    describeHeld(after),
+    `${describeHeld(before)} after a tenth of that`,
+    `host ${growth(before.host, after.host)}, engine ${growth(before.engine, after.engine)}`,
   )
   await host.end()
 }
