@@ -29,6 +29,7 @@ import type { Machine } from './machine.ts'
 import type { ModelDesk } from './model-desk.ts'
 import type { Safety } from './safety.ts'
 import type { ServeEvent } from './serving.ts'
+import { UpstreamChoice } from './settings.ts'
 import type { Stewardship } from './stewardship.ts'
 
 /** What the window, over any transport, may ask of the host. */
@@ -134,6 +135,15 @@ function modelHandlers(desk: ModelDesk): Pick<Handlers, keyof typeof modelProced
   return {
     'models.get': () => desk.view(),
     'models.load': after(({ id }) => desk.load(id)),
+    'models.listUpstream': async ({ baseUrl, apiKey }) => ({
+      models: await desk.listUpstream(baseUrl, apiKey ?? null),
+    }),
+    'models.connect': after(({ apiKey, slots, ...upstream }) =>
+      desk.connect(
+        UpstreamChoice.parse({ ...upstream, ...(slots === undefined ? {} : { slots }) }),
+        apiKey ?? null,
+      ),
+    ),
     'models.delete': after(({ id }) => desk.remove(id)),
     'models.add': after(({ source }) => desk.store.add(source)),
     'models.configure': after((settings) => desk.configure(settings)),

@@ -43,7 +43,6 @@ import {
 import { openSettings, type UpstreamChoice } from './settings.ts'
 import { hostState } from './state.ts'
 import { openStewardship, type Stewardship } from './stewardship.ts'
-import { overUpstream } from './upstream.ts'
 
 /** Version of the product, as package.json states it. */
 const HOST_VERSION = '0.1.0'
@@ -171,7 +170,7 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
   const events = new EventLog(hexFromBytes(rng.bytes(8)))
   const monitor = createHardwareMonitor(systemPorts(systeminformation))
   const machine = createMachine(monitor)
-  const ownModels = await openModelDesk({
+  const desk = await openModelDesk({
     store: await openModelStore({
       directory: join(options.dataDirectory, 'models'),
       cataloguePath: join(options.resourcesDirectory, 'catalogue.json'),
@@ -186,9 +185,10 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     spawnEngine: options.spawnEngine,
     clock,
     model: options.model ?? null,
+    upstream: options.upstream ?? (options.model === undefined ? settings.get().upstream : null),
+    keyDirectory: join(options.dataDirectory, 'upstream-keys'),
+    rng,
   })
-  const upstream = options.upstream ?? (options.model === undefined ? settings.get().upstream : null)
-  const desk = upstream ? await overUpstream(ownModels, upstream, clock) : ownModels
   const { engine } = desk
   const startedAtMs = clock.nowMs()
   let stopping = false

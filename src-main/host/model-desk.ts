@@ -3,11 +3,13 @@ import type { Download, ModelsView } from '../../src-preload/contract/index.ts'
 import {
   chooseThreads,
   createEngine,
+  createSwitchingEngine,
   type Engine,
   type LoadPlan,
+  listUpstreamModels,
   type SpawnEngine,
 } from '../inference/index.ts'
-import { type Clock, TiramiError } from '../kernel/index.ts'
+import { type Clock, type Rng, TiramiError } from '../kernel/index.ts'
 import {
   adviseLoad,
   type CatalogueEntry,
@@ -28,7 +30,14 @@ import {
   inspectModel,
   resolveModel,
 } from './model.ts'
-import type { Settings, SettingValues } from './settings.ts'
+import type { Settings, SettingValues, UpstreamChoice } from './settings.ts'
+import {
+  forgetUpstreamKeys,
+  keepUpstreamKey,
+  openRemoteModel,
+  type RemoteModel,
+  remoteEntry,
+} from './upstream.ts'
 
 type ModelSettings = ModelsView['settings']
 
@@ -44,6 +53,14 @@ export interface ModelDesk {
    * @throws TiramiError MODEL_UNKNOWN (404), MODEL_TOO_LARGE (409), MODEL_FILE_*, and what the engine throws
    */
   load(id: string): Promise<void>
+  /**
+   * Serves a model of another server in place of those of this machine; resolves when it answers, or at once while the
+   * engine is stopped. Nothing changes where it does not answer; answers that run end where they began.
+   * @param apiKey of that server; kept in a private file. @throws TiramiError UPSTREAM_* and MODEL_FILE_*
+   */
+  connect(choice: UpstreamChoice, apiKey: string | null): Promise<void>
+  /** Models that another server lists. @throws TiramiError UPSTREAM_* */
+  listUpstream(baseUrl: string, apiKey: string | null): Promise<string[]>
   /** @throws TiramiError MODEL_UNKNOWN (404), MODEL_IN_USE (409) */
   remove(id: string): Promise<void>
   configure(settings: { [Name in keyof ModelSettings]?: ModelSettings[Name] | undefined }): void
@@ -62,6 +79,11 @@ export interface ModelDeskOptions {
   clock: Clock
   /** Of the command line: goes before what the owner chose in the window. */
   model: string | null
+  /** Another server that computes at first. */
+  upstream: UpstreamChoice | null
+  /** Of the keys of other servers. */
+  keyDirectory: string
+  rng: Rng
 }
 
 /** Tokens of one conversation, prompt and answer, and conversations at once: where the memory allows. */
@@ -69,6 +91,8 @@ const WANTED = { contextTokens: 4096, slots: 4, cacheType: 'f16' } as const
 /** As the engine reads prompts. */
 const BATCH_TOKENS = { gpu: 512, cpu: 64 } as const
 const MINUTE_MS = 60_000
+/** Shorter than a call of the window may take. */
+const UPSTREAM_QUESTION_MS = 15_000
 
 export async function openModelDesk(options: ModelDeskOptions): Promise<ModelDesk> {
   const { store, settings, machine, resourcesDirectory, spawnEngine, clock } = options
@@ -103,7 +127,8 @@ export async function openModelDesk(options: ModelDeskOptions): Promise<ModelDes
     return planOf(current, advice)
   }
   let plan = await firstPlan()
-  const engine = createEngine({
+  let remote: RemoteModel | null = options.upstream && (await openRemoteModel(options.upstream, clock))
+  const own = createEngine({
     ...plan,
     spawn: spawnEngine,
     clock,
@@ -113,6 +138,7 @@ export async function openModelDesk(options: ModelDeskOptions): Promise<ModelDes
       return minutes === null ? null : minutes * MINUTE_MS
     },
   })
+  const engine = createSwitchingEngine(remote?.engine ?? own)
 
   const load = async (id: string): Promise<void> => {
     const choice =
@@ -120,22 +146,40 @@ export async function openModelDesk(options: ModelDeskOptions): Promise<ModelDes
         ? embedded
         : { id, path: (await store.library.locate(id)).path, embedded: false }
     const next = await inspectModel(choice)
-    const advice = adviceFor(next.gguf, await machine.memory(engine.loaded() ? loadedBytes : 0))
+    const advice = adviceFor(next.gguf, await machine.memory(own.loaded() ? loadedBytes : 0))
     if (!advice.fits) throw tooLarge(advice.sentence)
     const before = { current, plan, loadedBytes }
     current = next
     plan = planOf(next, advice)
     loadedBytes = bytesOf(advice)
     try {
-      await engine.load(plan)
-      settings.set({ model: choice.embedded ? null : id })
+      await own.load(plan)
+      await engine.switchTo(own, () => {
+        remote = null
+      })
+      settings.set({ model: choice.embedded ? null : id, upstream: null })
     } catch (error) {
       ;({ current, plan, loadedBytes } = before)
-      if (current) await engine.load(plan).catch(() => undefined)
+      if (current) await own.load(plan).catch(() => undefined)
       throw error
     } finally {
       tell()
     }
+  }
+  const connect = async (wanted: UpstreamChoice, apiKey: string | null): Promise<void> => {
+    const next = await openRemoteModel(wanted, clock, apiKey)
+    const apiKeyFile =
+      apiKey === null ? wanted.apiKeyFile : keepUpstreamKey(options.keyDirectory, apiKey, options.rng)
+    const choice = { ...wanted, apiKeyFile }
+    try {
+      await engine.switchTo(next.engine, () => {
+        remote = { ...next, choice }
+      })
+      settings.set({ upstream: choice })
+    } finally {
+      forgetUpstreamKeys(options.keyDirectory, settings.get().upstream?.apiKeyFile ?? null)
+    }
+    tell()
   }
   const serially = inOrder()
   const unsubscribe = store.downloads.onChange((download) => {
@@ -145,11 +189,17 @@ export async function openModelDesk(options: ModelDeskOptions): Promise<ModelDes
 
   return {
     engine,
-    current: () => current,
+    current: () => remote?.current ?? current,
     load: (id) => serially(() => load(id)),
+    connect: (choice, apiKey) => serially(() => connect(choice, apiKey)),
+    listUpstream: (baseUrl, apiKey) =>
+      listUpstreamModels(
+        { baseUrl, ...(apiKey === null ? {} : { apiKey }) },
+        AbortSignal.timeout(UPSTREAM_QUESTION_MS),
+      ),
     remove: (id) =>
       serially(async () => {
-        if (id === current?.choice.id || id === EMBEDDED_MODEL_ID) throw inUse(id)
+        if ((remote === null && id === current?.choice.id) || id === EMBEDDED_MODEL_ID) throw inUse(id)
         await store.library.remove(id)
         tell()
       }),
@@ -163,13 +213,15 @@ export async function openModelDesk(options: ModelDeskOptions): Promise<ModelDes
       const [library, disk, memory, ships] = await Promise.all([
         store.library.list(),
         store.diskUse(),
-        machine.memory(engine.loaded() ? loadedBytes : 0),
+        machine.memory(own.loaded() ? loadedBytes : 0),
         inspectModel(embedded),
       ])
-      const chosenId = current?.choice.id ?? null
+      const chosenId = remote === null ? (current?.choice.id ?? null) : null
       const here = new Set(library.map(({ id }) => id))
       return {
+        upstream: remote && upstreamView(remote),
         installed: [
+          ...(remote ? [remoteEntry(remote)] : []),
           embeddedView(ships, chosenId, adviceFor(ships.gguf, memory)),
           ...library.map((model) =>
             installedView(model, chosenId, model.gguf && adviceFor(model.gguf, memory)),
@@ -207,6 +259,18 @@ function defined<Values extends object>(values: Values): Defined<Values> {
   return Object.fromEntries(
     Object.entries(values).filter(([, value]) => value !== undefined),
   ) as Defined<Values>
+}
+
+function upstreamView({ choice, current }: RemoteModel): ModelsView['upstream'] {
+  const { baseUrl, model, parameters, slots } = choice
+  return {
+    baseUrl,
+    model,
+    parameters,
+    slots,
+    hasKey: choice.apiKeyFile !== null,
+    flop: current.upstream?.flop ?? 'declared',
+  }
 }
 
 const settingsView = (values: SettingValues): ModelSettings => ({

@@ -1,43 +1,41 @@
-import { createUpstreamEngine, type FlopCost } from '../inference/index.ts'
-import { type Clock, TiramiError } from '../kernel/index.ts'
+import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import type { ModelsView } from '../../src-preload/contract/index.ts'
+import { createUpstreamEngine, type Engine, type FlopCost } from '../inference/index.ts'
+import { type Clock, hexFromBytes, type Rng, TiramiError } from '../kernel/index.ts'
 import { readGgufModel } from '../models/index.ts'
-import { readSecretFile } from './files.ts'
+import { ensurePrivateDirectory, readSecretFile, writeFileAtomically } from './files.ts'
 import { type CurrentModel, modelIdOf } from './model.ts'
-import type { ModelDesk } from './model-desk.ts'
 import type { UpstreamChoice } from './settings.ts'
 
-/**
- * The desk of a host that serves from another server: models are downloaded and listed as ever, none of them is loaded.
- * @throws TiramiError UPSTREAM_ADDRESS_REFUSED, UPSTREAM_KEY_MISSING, UPSTREAM_COST_UNKNOWN, MODEL_FILE_*
- */
-export async function overUpstream(
-  desk: ModelDesk,
-  choice: UpstreamChoice,
-  clock: Clock,
-): Promise<ModelDesk> {
-  const { baseUrl, model, apiKeyFile, slots, contextTokens } = choice
-  const apiKey = apiKeyFile === null ? null : keyOf(apiKeyFile)
-  const current = await describe(choice)
-  const keyed = apiKey === null ? {} : { apiKey }
-  const engine = createUpstreamEngine({ baseUrl, model, slots, contextTokens, clock, ...keyed })
-  return {
-    ...desk,
-    engine,
-    current: () => current,
-    load: async () => {
-      throw ownModelsIdle()
-    },
-    view: async () => {
-      const view = await desk.view()
-      const own = view.installed.map((entry) => ({ ...entry, chosen: false }))
-      return { ...view, installed: [entryOf(current), ...own] }
-    },
-  }
+/** A model that another server computes. */
+export interface RemoteModel {
+  choice: UpstreamChoice
+  current: CurrentModel
+  engine: Engine
 }
 
-type InstalledView = Awaited<ReturnType<ModelDesk['view']>>['installed'][number]
+/**
+ * Reads what a token costs there and the key; asks the server nothing yet.
+ * @param apiKey instead of the one in the choice's file. @throws TiramiError UPSTREAM_ADDRESS_REFUSED, UPSTREAM_KEY_MISSING, UPSTREAM_COST_UNKNOWN, MODEL_FILE_*
+ */
+export async function openRemoteModel(
+  choice: UpstreamChoice,
+  clock: Clock,
+  apiKey: string | null = null,
+): Promise<RemoteModel> {
+  const { baseUrl, model, apiKeyFile, slots, contextTokens } = choice
+  const key = apiKey ?? (apiKeyFile === null ? null : keyOf(apiKeyFile))
+  const current = await describe(choice)
+  const keyed = key === null ? {} : { apiKey: key }
+  const engine = createUpstreamEngine({ baseUrl, model, slots, contextTokens, clock, ...keyed })
+  return { choice, current, engine }
+}
 
-function entryOf({ choice, gguf }: CurrentModel): InstalledView {
+type InstalledView = ModelsView['installed'][number]
+
+/** As a line among the models of this machine. */
+export function remoteEntry({ current: { choice, gguf } }: RemoteModel): InstalledView {
   return {
     id: choice.id,
     name: gguf.name,
@@ -91,6 +89,23 @@ async function costOf({ ggufPath, parameters, attention }: UpstreamChoice): Prom
   return { cost: { activeMatmulParameters, layers }, parameters: activeMatmulParameters, flop: 'declared' }
 }
 
+/**
+ * Keeps a key in a file of its own that only its owner can read: the choice that names it is written later, and until then
+ * the last choice keeps the last key. @returns its path
+ */
+export function keepUpstreamKey(directory: string, apiKey: string, rng: Rng): string {
+  ensurePrivateDirectory(directory)
+  const path = join(directory, hexFromBytes(rng.bytes(8)))
+  writeFileAtomically(path, `${apiKey}\n`)
+  return path
+}
+
+/** Keys that no choice names any more. */
+export function forgetUpstreamKeys(directory: string, inUse: string | null): void {
+  for (const name of existsSync(directory) ? readdirSync(directory) : [])
+    if (join(directory, name) !== inUse) rmSync(join(directory, name), { force: true })
+}
+
 function keyOf(path: string): string {
   const key = readSecretFile(path)
   if (key) return key
@@ -108,12 +123,5 @@ function costUnknown(): TiramiError {
   return new TiramiError('UPSTREAM_COST_UNKNOWN', 'What a token of the upstream model costs is not known.', {
     nextStep: 'Say how many parameters it has, or name a GGUF file of it.',
     httpStatus: 400,
-  })
-}
-
-function ownModelsIdle(): TiramiError {
-  return new TiramiError('UPSTREAM_IN_USE', 'This host serves the model of another server.', {
-    nextStep: 'Start it without an upstream server to serve a model of its own.',
-    httpStatus: 409,
   })
 }

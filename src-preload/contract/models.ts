@@ -89,7 +89,23 @@ export const Download = z.object({
 })
 export type Download = z.infer<typeof Download>
 
+/** A server with OpenAI's API that computes in this host's place. */
+const Upstream = z.object({
+  /** Where its API begins. */
+  baseUrl: z.string(),
+  /** As it lists it. */
+  model: z.string(),
+  /** Weights that one token meets, as the owner declares them; null where a file says it. */
+  parameters: Count.nullable(),
+  /** Answers that it is asked for at once. */
+  slots: Count,
+  hasKey: z.boolean(),
+  flop: z.enum(['declared', 'gguf']),
+})
+
 export const ModelsView = z.object({
+  /** Null: this machine computes. */
+  upstream: Upstream.nullable(),
   installed: z.array(InstalledModel),
   offered: z.array(OfferedModel),
   /** Oldest first; finished ones are gone from here. */
@@ -108,11 +124,34 @@ export type ModelsView = z.infer<typeof ModelsView>
 const Id = z.string().min(1).max(2_200)
 const ById = z.strictObject({ id: Id })
 
+const BaseUrl = z.string().min(1).max(2_048)
+/** One line, as an HTTP header carries it. */
+const ApiKey = z.string().regex(/^[\x21-\x7e]{1,512}$/)
+
 /** Every answer is the whole view, so that the window never has to guess what a command changed. */
 export const modelProcedures = {
   'models.get': { input: z.strictObject({}), output: ModelsView },
   /** Serves another model; resolves when it answers. The old one is put back where the new one cannot be loaded. */
   'models.load': { input: ById, output: ModelsView },
+  /** The models that another server lists. The key is used for this question only. */
+  'models.listUpstream': {
+    input: z.strictObject({ baseUrl: BaseUrl, apiKey: ApiKey.optional() }),
+    output: z.object({ models: z.array(z.string()) }),
+  },
+  /**
+   * Has another server compute from now on; resolves when it answers, and changes nothing where it does not. `models.load`
+   * goes back to a model of this machine. A key is kept in a file of the data directory that only its owner can read.
+   */
+  'models.connect': {
+    input: z.strictObject({
+      baseUrl: BaseUrl,
+      model: z.string().min(1).max(256),
+      apiKey: ApiKey.optional(),
+      parameters: z.number().int().positive(),
+      slots: z.number().int().min(1).max(256).optional(),
+    }),
+    output: ModelsView,
+  },
   'models.delete': { input: ById, output: ModelsView },
   /** Takes a catalogue id, `hf:owner/repo:Q4_K_M`, an https address, or the path of a local file. */
   'models.add': { input: z.strictObject({ source: z.string().min(1).max(4_096) }), output: ModelsView },

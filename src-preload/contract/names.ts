@@ -20,6 +20,8 @@ const names: Record<ProcedureName, true> = {
   'hardware.sensors': true,
   'models.get': true,
   'models.load': true,
+  'models.listUpstream': true,
+  'models.connect': true,
   'models.delete': true,
   'models.add': true,
   'models.configure': true,

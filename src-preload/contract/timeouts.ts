@@ -4,6 +4,7 @@ const CALL_TIMEOUT_MS = 30_000
 /** A model is read from the disk before it is loaded, and other servers are asked before one is added. */
 const LONG_CALL_TIMEOUT_MS: Partial<Record<ProcedureName, number>> = {
   'models.load': 15 * 60_000,
+  'models.connect': 2 * 60_000,
   'models.add': 2 * 60_000,
   'reason.run': 2 * 60_000,
 }

@@ -239,7 +239,20 @@ export class FakeHost {
     'models.get': () => this.#models,
     'models.load': ({ id }) =>
       this.#setModels({
+        upstream: null,
         installed: this.#models.installed.map((model) => ({ ...model, chosen: model.id === id })),
+      }),
+    'models.listUpstream': () => ({ models: ['Qwen/Qwen2.5-7B-Instruct'] }),
+    'models.connect': ({ baseUrl, model, apiKey, parameters, slots = 8 }) =>
+      this.#setModels({
+        upstream: {
+          baseUrl,
+          model,
+          parameters,
+          slots,
+          hasKey: apiKey !== undefined,
+          flop: 'declared',
+        },
       }),
     'models.delete': ({ id }) =>
       this.#setModels({ installed: this.#models.installed.filter((model) => model.id !== id) }),

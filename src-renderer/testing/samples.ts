@@ -154,6 +154,7 @@ export function sampleDownload(change: Partial<Download> = {}): Download {
 
 export function sampleModels(change: Partial<ModelsView> = {}): ModelsView {
   return {
+    upstream: null,
     installed: [
       sampleInstalled({
         id: MODEL_ID,

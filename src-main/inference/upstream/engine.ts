@@ -79,6 +79,25 @@ export function createUpstreamEngine(options: UpstreamOptions): Engine {
   return new UpstreamEngine(options)
 }
 
+/** Names of the models that a server lists. @throws TiramiError UPSTREAM_* */
+export async function listUpstreamModels(
+  { baseUrl, apiKey }: Pick<UpstreamOptions, 'baseUrl' | 'apiKey'>,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const http = createUpstreamHttp({
+    base: upstreamBase(baseUrl),
+    apiKey: apiKey ?? null,
+    model: '',
+    timers: systemTimers,
+    limits: DEFAULT_LIMITS,
+  })
+  try {
+    return readModels(await http.ask('/models', null, signal)).map(({ id }) => id)
+  } finally {
+    http.close()
+  }
+}
+
 /** One stretch between `start` and `stop`. */
 interface Session {
   /** Aborted when it is over. */
