@@ -2,7 +2,7 @@ export { EngineBusyError } from './errors.ts'
 export { forkEngine, type TalkingEngineProcess } from './fork.ts'
 export { type FlopCost, generationFlop, jobFlop, maxJobFlop, prefillFlop } from './meter.ts'
 export { createEngine, type EngineOptions } from './supervisor.ts'
-export { createSwitchingEngine, type SwitchingEngine } from './switching.ts'
+export { createSwitchingEngine } from './switching.ts'
 export { chooseThreads } from './threads.ts'
 export {
   type AnswerPiece,
