@@ -18,7 +18,8 @@ export interface SettingsPorts {
   dataDirectory: string
   settings: Settings
   /** In force since the start, from the command line or the settings. */
-  upstream: UpstreamChoice | null
+  /** The server that computes in this host's place now. */
+  upstream(): UpstreamChoice | null
   apiBaseUrl(): string
   journalBytes(): number
   telemetryLost(): number
@@ -66,7 +67,8 @@ export function settingsHandlers(ports: SettingsPorts): Pick<Handlers, keyof typ
 }
 
 async function settingsView(ports: SettingsPorts): Promise<SettingsView> {
-  const { dataDirectory, settings, upstream } = ports
+  const { dataDirectory, settings } = ports
+  const upstream = ports.upstream()
   const { guide, lastBackupAtMs } = settings.get()
   const [telemetry, models, pending] = await Promise.all([
     telemetryFiles(join(dataDirectory, 'telemetry')),

@@ -287,7 +287,7 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     settings: {
       dataDirectory: options.dataDirectory,
       settings,
-      upstream,
+      upstream: desk.upstream,
       apiBaseUrl: () => apiBaseUrl,
       journalBytes: () => ledger.journal().bytes,
       telemetryLost: () => stewardship.telemetryStatus().lost,

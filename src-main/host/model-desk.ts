@@ -46,6 +46,8 @@ export interface ModelDesk {
   engine: Engine
   /** What is served, or will be as soon as the engine runs; null where its file cannot be used. */
   current(): CurrentModel | null
+  /** The server that computes in place of this machine; null: this machine does. */
+  upstream(): UpstreamChoice | null
   view(): Promise<ModelsView>
   /**
    * Serves another model; resolves when it answers, or at once while the engine is stopped. The old one is put back
@@ -190,6 +192,7 @@ export async function openModelDesk(options: ModelDeskOptions): Promise<ModelDes
   return {
     engine,
     current: () => remote?.current ?? current,
+    upstream: () => remote?.choice ?? null,
     load: (id) => serially(() => load(id)),
     connect: (choice, apiKey) => serially(() => connect(choice, apiKey)),
     listUpstream: (baseUrl, apiKey) =>
