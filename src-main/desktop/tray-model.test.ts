@@ -15,6 +15,7 @@ describe('trayModel', () => {
     {
       starting: ['Starting…', 'busy', 'pause', false],
       serving: ['Earning', 'earning', 'pause', true],
+      resting: ['Resting', 'paused', 'pause', true],
       paused: ['Paused', 'paused', 'resume', true],
       draining: ['Pausing: finishing jobs', 'busy', 'resume', true],
       'engine-down': ['Not earning: engine down', 'error', 'pause', true],

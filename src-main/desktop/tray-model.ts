@@ -24,6 +24,7 @@ const STATES: Record<
 > = {
   starting: { line: 'Starting…', icon: 'busy', switch: 'pause', enabled: false },
   serving: { line: 'Earning', icon: 'earning', switch: 'pause', enabled: true },
+  resting: { line: 'Resting', icon: 'paused', switch: 'pause', enabled: true },
   paused: { line: 'Paused', icon: 'paused', switch: 'resume', enabled: true },
   draining: { line: 'Pausing: finishing jobs', icon: 'busy', switch: 'resume', enabled: true },
   'engine-down': { line: 'Not earning: engine down', icon: 'error', switch: 'pause', enabled: true },

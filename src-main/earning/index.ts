@@ -15,7 +15,16 @@ export {
   ownerFields,
   readOwnerFile,
 } from './owner-config.ts'
+export {
+  decideEarning,
+  INITIAL_POLICY_STATE,
+  type PolicyResult,
+  type PolicyState,
+} from './policy.ts'
+export type { EarningSnapshot, Reading } from './policy-rules.ts'
+export { ownerChanges, policyOf } from './policy-values.ts'
 export { energyCost, trmValue } from './roi.ts'
+export { isOpen, nextFlipMs, nextWallTimeMs, systemTimeZone, weekSpans } from './schedule.ts'
 export {
   applyToSentinel,
   assertNotRed,

@@ -140,7 +140,7 @@ function holds(text: string, { key, value }: OwnerChange): boolean {
 /** Replaces or inserts the value's own characters and touches no other; null where that cannot be done. */
 function withCharacters(text: string, document: Document, { key, value }: OwnerChange): string | null {
   const [sectionName = '', name = ''] = key.split('.')
-  const written = stringify(value).trim()
+  const written = yamlScalar(value)
   const newline = text.includes('\r\n') ? '\r\n' : '\n'
   const insert = (offset: number, part: string) => `${text.slice(0, offset)}${part}${text.slice(offset)}`
   const section = pairOf(document.contents, sectionName)
@@ -167,6 +167,9 @@ function withCharacters(text: string, document: Document, { key, value }: OwnerC
   const colon = text.indexOf(':', pair.key.range?.[1])
   return colon === -1 ? null : insert(colon + 1, ` ${written}`)
 }
+
+/** On one line, whatever its length. */
+const yamlScalar = (value: OwnerChange['value']): string => stringify(value, { lineWidth: 0 }).trim()
 
 function pairOf(node: unknown, name: string): Pair<Scalar, unknown> | undefined {
   if (!isMap(node)) return undefined
@@ -242,7 +245,7 @@ export function newOwnerFile(): string {
     const [section = '', name = ''] = key.split('.')
     if (section !== open) lines.push('', `${section}:`)
     open = section
-    lines.push(`  # ${about}`, `  ${name}: ${stringify(value).trim()}`)
+    lines.push(`  # ${about}`, `  ${name}: ${yamlScalar(value)}`)
   }
   return `${lines.join('\n')}\n`
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify'
+import { NotEarningError } from '../host/index.ts'
 import { EngineBusyError } from '../inference/index.ts'
 import { TiramiError } from '../kernel/index.ts'
 import { allowedHosts, allowedOrigins, assertLocalRequest } from './guard.ts'
@@ -107,7 +108,8 @@ function sendError(reply: FastifyReply, error: TiramiError, shape: ErrorShape): 
 
 /** Who knows when there is room again says so; 5 s otherwise. */
 function retryAfterSeconds(error: TiramiError): number {
-  return error instanceof EngineBusyError ? error.retryAfterSeconds : 5
+  const known = error instanceof EngineBusyError || error instanceof NotEarningError
+  return (known ? error.retryAfterSeconds : null) ?? 5
 }
 
 /** Fastify's own refusals (size, media type, JSON) in our terms; anything else is a defect, told without detail. */

@@ -1,10 +1,12 @@
 import type { stewardshipProcedures } from '../../src-preload/contract/index.ts'
+import type { Earning } from './earning-policy.ts'
 import type { Handlers } from './handlers.ts'
 import type { Stewardship } from './stewardship.ts'
 
 /** Sentinel, owner's values and telemetry, for the window. */
 export function stewardshipHandlers(
   stewardship: Stewardship,
+  earning: Pick<Earning, 'pause' | 'resume'>,
 ): Pick<Handlers, keyof typeof stewardshipProcedures> {
   const consoleAfter =
     <Input>(action: (input: Input) => void) =>
@@ -20,8 +22,9 @@ export function stewardshipHandlers(
     },
     'console.get': async () => stewardship.console(),
     'console.set': consoleAfter(({ changes }) => stewardship.set(changes, 'window')),
-    'console.pause': consoleAfter(() => stewardship.setPaused(true, 'window')),
-    'console.resume': consoleAfter(() => stewardship.setPaused(false, 'window')),
+    // Nobody waits for the model; what comes of it is in the status.
+    'console.pause': consoleAfter(() => void earning.pause('window').catch(() => undefined)),
+    'console.resume': consoleAfter(() => void earning.resume('window').catch(() => undefined)),
     'console.fullDepth': consoleAfter(({ active }) =>
       stewardship.set([{ key: 'serving.force_full_depth', value: active }], 'window'),
     ),

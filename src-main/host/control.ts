@@ -14,12 +14,14 @@ import { type Clock, hexFromBytes, type Rng, TiramiError, toPublicError } from '
 import type { Ledger } from '../ledger/index.ts'
 import type { Access } from './access.ts'
 import { appHandlers } from './control-app.ts'
+import { earningHandlers } from './control-earning.ts'
 import { keyHandlers } from './control-keys.ts'
 import { reasonHandlers } from './control-reason.ts'
 import { safetyHandlers } from './control-safety.ts'
 import { type SettingsPorts, settingsHandlers } from './control-settings.ts'
 import { stewardshipHandlers } from './control-stewardship.ts'
 import { walletHandlers } from './control-wallet.ts'
+import type { Earning } from './earning-policy.ts'
 import type { EconomyService } from './economy-service.ts'
 import type { EnergyMeter } from './energy-meter.ts'
 import type { EventLog } from './events.ts'
@@ -44,8 +46,7 @@ export interface Control {
 
 export interface ControlPorts {
   status(): HostStatus
-  pause(): Promise<void>
-  resume(): Promise<void>
+  earning: Earning
   ledger: Ledger
   safety: Safety
   economy: EconomyService
@@ -76,11 +77,11 @@ export function createControl(ports: ControlPorts): Control {
   const handlers: Handlers = {
     'status.get': async () => ports.status(),
     'host.pause': async () => {
-      await ports.pause()
+      await ports.earning.pause('window')
       return ports.status()
     },
     'host.resume': async () => {
-      await ports.resume()
+      await ports.earning.resume('window')
       return ports.status()
     },
     'safety.kill': async ({ active }) => {
@@ -98,9 +99,10 @@ export function createControl(ports: ControlPorts): Control {
     ...walletHandlers(ports.economy, ports.nodeId),
     ...keyHandlers(ports),
     ...reasonHandlers(ports.reason),
-    ...stewardshipHandlers(ports.stewardship),
+    ...stewardshipHandlers(ports.stewardship, ports.earning),
     'money.get': async () => ports.stewardship.money(ports.energy.power()),
     ...appHandlers,
+    ...earningHandlers(ports.earning),
     'earnings.get': async ({ range }) => ({
       ...(await ports.ledger.earnings(ports.nodeId, range)),
       allTimeOnCreditTrm: String(ports.economy.income().onCreditTrm),

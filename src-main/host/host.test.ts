@@ -18,6 +18,14 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(directory, { recursive: true, force: true }))
 
+const SERVING = { action: 'serve', code: 'earning', params: {}, sentence: 'Earning.' } as const
+const PAUSED = { action: 'stop', code: 'paused', params: {}, sentence: 'Paused.' } as const
+const RESTING = {
+  action: 'stop',
+  code: 'on-battery',
+  params: { percent: 80 },
+  sentence: 'Not earning: this computer runs on battery.',
+} as const
 const GREEN = { level: 'green', reason: 'All is well.', nextStep: '' } as const
 
 describe('why the host is, or is not, earning', () => {
@@ -34,7 +42,7 @@ describe('why the host is, or is not, earning', () => {
   it.each([
     [
       {
-        paused: false,
+        earning: SERVING,
         stopping: false,
         runningJobs: 0,
         ledgerWritable: true,
@@ -46,7 +54,7 @@ describe('why the host is, or is not, earning', () => {
     ],
     [
       {
-        paused: false,
+        earning: SERVING,
         stopping: false,
         runningJobs: 2,
         ledgerWritable: true,
@@ -58,7 +66,7 @@ describe('why the host is, or is not, earning', () => {
     ],
     [
       {
-        paused: false,
+        earning: SERVING,
         stopping: false,
         runningJobs: 0,
         ledgerWritable: true,
@@ -70,7 +78,7 @@ describe('why the host is, or is not, earning', () => {
     ],
     [
       {
-        paused: false,
+        earning: SERVING,
         stopping: false,
         runningJobs: 0,
         ledgerWritable: true,
@@ -82,7 +90,7 @@ describe('why the host is, or is not, earning', () => {
     ],
     [
       {
-        paused: false,
+        earning: SERVING,
         stopping: false,
         runningJobs: 0,
         ledgerWritable: true,
@@ -94,7 +102,7 @@ describe('why the host is, or is not, earning', () => {
     ],
     [
       {
-        paused: false,
+        earning: SERVING,
         stopping: false,
         runningJobs: 0,
         ledgerWritable: true,
@@ -106,7 +114,7 @@ describe('why the host is, or is not, earning', () => {
     ],
     [
       {
-        paused: false,
+        earning: SERVING,
         stopping: false,
         runningJobs: 0,
         ledgerWritable: false,
@@ -118,7 +126,7 @@ describe('why the host is, or is not, earning', () => {
     ],
     [
       {
-        paused: true,
+        earning: PAUSED,
         stopping: false,
         runningJobs: 0,
         ledgerWritable: true,
@@ -130,7 +138,7 @@ describe('why the host is, or is not, earning', () => {
     ],
     [
       {
-        paused: true,
+        earning: PAUSED,
         stopping: false,
         runningJobs: 1,
         ledgerWritable: true,
@@ -142,7 +150,7 @@ describe('why the host is, or is not, earning', () => {
     ],
     [
       {
-        paused: true,
+        earning: PAUSED,
         stopping: true,
         runningJobs: 0,
         ledgerWritable: true,
@@ -151,6 +159,30 @@ describe('why the host is, or is not, earning', () => {
       },
       'draining',
       /Shutting down/,
+    ],
+    [
+      {
+        earning: RESTING,
+        stopping: false,
+        runningJobs: 0,
+        ledgerWritable: true,
+        killSwitch: null,
+        engine: engine('stopped'),
+      },
+      'resting',
+      /runs on battery/,
+    ],
+    [
+      {
+        earning: { ...RESTING, action: 'drain' },
+        stopping: false,
+        runningJobs: 2,
+        ledgerWritable: true,
+        killSwitch: null,
+        engine: engine('ready'),
+      },
+      'draining',
+      /runs on battery/,
     ],
   ] as const)('%#', (facts, state, reason) => {
     const result = hostState({ ...facts, sentinel: GREEN })
@@ -167,10 +199,10 @@ describe('why the host is, or is not, earning', () => {
       engine: engine('ready'),
     }
     const sentinel = { level: 'red', reason: 'Too dear.', nextStep: 'Look at the price.' } as const
-    expect(hostState({ ...facts, paused: false, sentinel }).reason).toMatch(
+    expect(hostState({ ...facts, earning: SERVING, sentinel }).reason).toMatch(
       /red\. Too dear\. Look at the price\.$/,
     )
-    expect(hostState({ ...facts, paused: true, sentinel }).state).toBe('paused')
+    expect(hostState({ ...facts, earning: PAUSED, sentinel }).state).toBe('paused')
   })
 })
 

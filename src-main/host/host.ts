@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import systeminformation from 'systeminformation'
 import type { HostStatus, ModelInfo } from '../../src-preload/contract/index.ts'
 import { finishPendingRestore } from '../backup/index.ts'
-import { createHardwareMonitor, systemPorts } from '../hardware/index.ts'
+import { createEnvironment, createHardwareMonitor, systemPorts } from '../hardware/index.ts'
 import type { Engine, JobRequest, SpawnEngine } from '../inference/index.ts'
 import {
   type Clock,
@@ -19,6 +19,7 @@ import type { ReasonRequest } from '../recursion/index.ts'
 import type { Access } from './access.ts'
 import { type Books, openBooks } from './books.ts'
 import { type Control, createControl } from './control.ts'
+import { createEarning, type Earning, type Environment } from './earning-policy.ts'
 import type { EconomyService, MarketSampling } from './economy-service.ts'
 import { createSettlement, type Settlement } from './economy-settlement.ts'
 import { createEnergyMeter, type EnergyMeter } from './energy-meter.ts'
@@ -28,7 +29,7 @@ import { type Consumer, type HostKeys, openKeys } from './keys.ts'
 import { createMachine } from './machine.ts'
 import { modelInfo } from './model.ts'
 import { openModelDesk } from './model-desk.ts'
-import { idle, pauseAndResume } from './power.ts'
+import { idle } from './power.ts'
 import { createReasoning, serveReason } from './reasoning/index.ts'
 import type { Safety } from './safety.ts'
 import {
@@ -59,6 +60,7 @@ export interface HostServices {
   signedHead(): SignedHead
   energy: Pick<EnergyMeter, 'of' | 'totals' | 'power'>
   stewardship: Stewardship
+  earning: Earning
   /** Tasks of the recursive model. */
   reasonTasks(): Promise<string[]>
   serveReason(consumer: Consumer, request: ReasonRequest, signal: AbortSignal): ReturnType<typeof serveReason>
@@ -112,6 +114,8 @@ export interface HostOptions {
   reasoningWorkerUrl: URL
   /** Opens the inference API; the composition root closes it first when it stops. */
   openApi(services: HostServices): Promise<Edge>
+  /** What is known of the machine, for the owner's rules; by default what its system tells. */
+  environment?: Environment
   clock?: Clock
   rng?: Rng
 }
@@ -158,15 +162,14 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
 }
 
 async function composeHost(options: HostOptions, books: Books, clock: Clock, rng: Rng): Promise<RunningHost> {
-  const { ledger, keys, safety, access, economy, earning } = books
+  const { ledger, keys, safety, access, economy, earning: earningRules } = books
   const settings = openSettings(options.dataDirectory)
   const stewardship = await openStewardship({
     dataDirectory: options.dataDirectory,
     ledger,
-    rules: earning,
+    rules: earningRules,
     clock,
   })
-  const paused = () => stewardship.values().serving.paused
   const events = new EventLog(hexFromBytes(rng.bytes(8)))
   const monitor = createHardwareMonitor(systemPorts(systeminformation))
   const machine = createMachine(monitor)
@@ -190,6 +193,16 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     rng,
   })
   const { engine } = desk
+  const environment = options.environment ?? createEnvironment(systemPorts(systeminformation), monitor)
+  const earning = createEarning({
+    dataDirectory: options.dataDirectory,
+    stewardship,
+    engine,
+    environment,
+    profitPerKwh: () => ({ known: false, problem: 'no-energy', source: 'ledger', atMs: clock.nowMs() }),
+    modelBytes: () => desk.current()?.gguf.sizeBytes ?? 0,
+    clock,
+  })
   const startedAtMs = clock.nowMs()
   let stopping = false
   let apiBaseUrl = ''
@@ -202,7 +215,7 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     version: HOST_VERSION,
     nodeId: keys.node.publicKeyHex,
     ...hostState({
-      paused: paused(),
+      earning: earning.decision(),
       sentinel: stewardship.sentinel(),
       stopping,
       runningJobs: engine.jobs().running,
@@ -230,6 +243,10 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
   machine.onLook(announce)
   safety.onChange(announce)
   stewardship.onChange(announce)
+  earning.onChange(() => {
+    events.emit('earning.changed', earning.view())
+    announce()
+  })
   desk.onChange(({ download }) => {
     if (download) events.emit('download.changed', download)
     else events.emit('models.changed', {})
@@ -257,7 +274,10 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     clock,
     rng,
     model: () => desk.current()?.served ?? null,
-    assertAccepting: () => assertAccepting(stopping, paused()),
+    admit: (consumer) => {
+      if (stopping) throw shuttingDown()
+      return earning.admit(consumer)
+    },
   }
   const reasoning = createReasoning({
     workerUrl: options.reasoningWorkerUrl,
@@ -265,14 +285,9 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
   })
   const serveFor: HostServices['serve'] = (consumer, request, signal, how) =>
     serve(ports, consumer, request, signal, how)
-  const power = pauseAndResume(engine, stewardship, announce)
-  // Whoever pauses, in an editor or over the API, gets the memory back.
-  stewardship.onPaused((isPaused) => {
-    void (isPaused ? power.pause() : power.resume()).catch(() => announce())
-  })
   const control = createControl({
     status,
-    ...power,
+    earning,
     ledger,
     safety,
     economy,
@@ -309,6 +324,7 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     economy,
     energy,
     stewardship,
+    earning,
     reasonTasks: () => reasoning.tasks(),
     serveReason: (consumer, request, signal) => serveReason(ports, reasoning, consumer, request, signal),
     signedHead: () => signedHead(ledger, keys.node, readClockMs(clock)),
@@ -330,17 +346,19 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
   const market = runMarket(economy, clock, () => {
     const { running, queued } = engine.jobs()
     const { state } = engine.status()
-    const able = (state === 'ready' || state === 'unloaded') && !paused() && !stopping
+    const able =
+      (state === 'ready' || state === 'unloaded') && earning.decision().action === 'serve' && !stopping
     const slots = engine.loaded()?.slots ?? running
     return { activeProviders: able ? 1 : 0, pendingJobs: running + queued, slots }
   })
-  const serving = paused() ? Promise.resolve() : engine.start()
+  const serving = earning.start()
   // Whoever wants to know asks whenServing(); until then a failure is a state, not a crash.
   serving.catch(() => announce())
 
   let stopped: Promise<void> | null = null
   const stop = async () => {
     stopping = true
+    earning.close()
     announce()
     await idle(engine, STOP_GRACE_MS)
     await engine.stop()
@@ -411,19 +429,11 @@ function ledgerStatus(ledger: Ledger): HostStatus['ledger'] {
   }
 }
 
-function assertAccepting(stopping: boolean, paused: boolean): void {
-  if (stopping) {
-    throw new TiramiError('HOST_DRAINING', 'This host is shutting down and takes no new requests.', {
-      nextStep: 'Ask again when it is back.',
-      httpStatus: 503,
-    })
-  }
-  if (paused) {
-    throw new TiramiError('HOST_PAUSED', 'The owner has paused this host.', {
-      nextStep: 'Resume it in the window, or ask again later.',
-      httpStatus: 503,
-    })
-  }
+function shuttingDown(): TiramiError {
+  return new TiramiError('HOST_DRAINING', 'This host is shutting down and takes no new requests.', {
+    nextStep: 'Ask again when it is back.',
+    httpStatus: 503,
+  })
 }
 
 /** Runs `action` soon, at most once per interval: a burst of changes is one event. */

@@ -1,5 +1,7 @@
 export type { Caller } from './access.ts'
 export type { Control } from './control.ts'
+export type { Earning } from './earning-policy.ts'
+export { NotEarningError } from './earning-refusal.ts'
 export type { EconomyService } from './economy-service.ts'
 export type { Income } from './economy-standing.ts'
 export { eventFeed } from './events.ts'

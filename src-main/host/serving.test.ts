@@ -125,7 +125,7 @@ describe('one paid answer', () => {
     }
   }
 
-  const ports = (script: Script, assertAccepting = () => {}, priceMicro = 1_000_000n): ServingPorts => ({
+  const ports = (script: Script, refuse = () => {}, priceMicro = 1_000_000n): ServingPorts => ({
     engine: scriptedEngine(script),
     energy: { begin: () => () => undefined },
     stewardship: { assertMayServe: () => undefined, jobDone: () => undefined },
@@ -136,7 +136,10 @@ describe('one paid answer', () => {
     clock: systemClock,
     rng: systemRng,
     model: () => MODEL,
-    assertAccepting,
+    admit: async () => {
+      refuse()
+      return { signal: new AbortController().signal, leave: () => undefined }
+    },
   })
 
   async function collect(events: AsyncGenerator<ServeEvent>, stopAfter = Number.POSITIVE_INFINITY) {

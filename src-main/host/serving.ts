@@ -11,6 +11,7 @@ import {
 } from '../inference/index.ts'
 import { type Clock, type KeyPair, type Rng, TiramiError } from '../kernel/index.ts'
 import type { Ledger, TradeTerms, UnsignedTrade } from '../ledger/index.ts'
+import type { Admission } from './earning-policy.ts'
 import type { EconomyService } from './economy-service.ts'
 import type { EnergyMeter } from './energy-meter.ts'
 import type { Consumer } from './keys.ts'
@@ -79,8 +80,8 @@ export interface ServingPorts {
   energy: Pick<EnergyMeter, 'begin'>
   stewardship: Pick<Stewardship, 'assertMayServe' | 'jobDone'>
   model(): ServedModel | null
-  /** Throws the reason when the host does not take jobs now. */
-  assertAccepting(): void
+  /** A place for the job. @throws TiramiError the reason when the host does not take it now */
+  admit(consumer: { ownKey: boolean }): Promise<Admission>
 }
 
 /** A refusal of the owner's question may be answered: the caller names the answer when he asks again. */
@@ -169,13 +170,13 @@ export async function* sell<
   options: ServeOptions,
 ): AsyncGenerator<Sold<Piece>, void, void> {
   const { ledger, clock, safety, economy } = ports
-  ports.assertAccepting()
   ports.stewardship.assertMayServe()
   safety.assertNotKilled()
   economy.assertMayProvide(consumer)
   const killed = safety.killSignal()
   const product = work.product()
   if (!product) throw noModel()
+  const place = await ports.admit(consumer)
   const startedAtMs = performance.now()
   let timeToFirstTokenMs = 0
   const caller = consumer.publicKeyHex
@@ -187,7 +188,7 @@ export async function* sell<
   let endMetering: ReturnType<EnergyMeter['begin']> = () => undefined
   try {
     const tenant = { tenant: caller, priority: consumer.ownKey ? 'owner' : 'paid' } as const
-    for await (const event of work.run(tenant, AbortSignal.any([signal, killed]))) {
+    for await (const event of work.run(tenant, AbortSignal.any([signal, killed, place.signal]))) {
       if (isPrompt(event)) {
         // It waited while the owner chose another model, which the caller did not ask for.
         if (work.product() !== product) throw modelChanged()
@@ -210,6 +211,8 @@ export async function* sell<
       } else if (event.finishReason === 'cancelled') {
         voidReason = 'cancelled'
         safety.assertNotKilled()
+        // The owner needs his machine: the reason says so.
+        place.signal.throwIfAborted()
         throw cancelled()
       } else if (reservationId !== null && holdId !== null) {
         safety.assertNotKilled()
@@ -275,6 +278,7 @@ export async function* sell<
     }
     throw error
   } finally {
+    place.leave()
     // Unpaid work drew power too.
     endMetering({ work: 0, tradeId: null, ownKey: consumer.ownKey })
     if (reservationId !== null) ledger.void(reservationId, voidReason)

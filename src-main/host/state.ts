@@ -1,7 +1,14 @@
-import type { EngineStatus, HostStatus, SentinelView } from '../../src-preload/contract/index.ts'
+import type {
+  EarningDecision,
+  EngineStatus,
+  HostReasonCode,
+  HostStatus,
+  ReasonParams,
+  SentinelView,
+} from '../../src-preload/contract/index.ts'
 
 export interface StateFacts {
-  paused: boolean
+  earning: Pick<EarningDecision, 'action' | 'code' | 'params' | 'sentence'>
   /** The host is shutting down. */
   stopping: boolean
   runningJobs: number
@@ -12,52 +19,79 @@ export interface StateFacts {
   sentinel: Pick<SentinelView, 'level' | 'reason' | 'nextStep'>
 }
 
+type HostState = Pick<HostStatus, 'state' | 'reason' | 'reasonCode' | 'reasonParams'>
+
+function told(
+  state: HostStatus['state'],
+  reasonCode: HostReasonCode,
+  reason: string,
+  reasonParams: ReasonParams = {},
+): HostState {
+  return { state, reason, reasonCode, reasonParams }
+}
+
 /** The state that the owner sees, with one sentence why the host is, or is not, earning. */
-export function hostState(facts: StateFacts): Pick<HostStatus, 'state' | 'reason'> {
-  const { engine } = facts
+export function hostState(facts: StateFacts): HostState {
+  const { earning, killSwitch, sentinel } = facts
   if (facts.stopping)
-    return { state: 'draining', reason: 'Shutting down: running answers are being finished.' }
-  if (facts.killSwitch !== null) {
-    return { state: 'engine-down', reason: `Not earning: the kill switch is on (${facts.killSwitch}).` }
+    return told('draining', 'stopping', 'Shutting down: running answers are being finished.')
+  if (killSwitch !== null) {
+    const reason = `Not earning: the kill switch is on (${killSwitch}).`
+    return told('engine-down', 'kill-switch', reason, { why: killSwitch })
   }
   if (!facts.ledgerWritable) {
-    return {
-      state: 'engine-down',
-      reason: 'Not earning: the ledger could not be written. Check the disk, then restart the host.',
-    }
+    const reason = 'Not earning: the ledger could not be written. Check the disk, then restart the host.'
+    return told('engine-down', 'ledger-unwritable', reason)
   }
-  if (facts.sentinel.level === 'red' && !facts.paused) {
-    const { reason, nextStep } = facts.sentinel
-    return {
-      state: 'engine-down',
-      reason: `Not earning: the sentinel is red. ${reason} ${nextStep ?? ''}`.trim(),
-    }
+  if (sentinel.level === 'red' && earning.code !== 'paused') {
+    const reason = `Not earning: the sentinel is red. ${sentinel.reason} ${sentinel.nextStep ?? ''}`.trim()
+    return told('engine-down', 'sentinel-red', reason, {
+      why: sentinel.reason,
+      nextStep: sentinel.nextStep ?? '',
+    })
   }
-  if (facts.paused) {
-    return facts.runningJobs > 0
-      ? { state: 'draining', reason: 'Pausing: running answers are being finished, new ones are refused.' }
-      : { state: 'paused', reason: 'Paused by you. The model’s memory is free; press Resume to earn again.' }
-  }
+  return earning.action === 'serve' ? engineState(facts) : resting(facts)
+}
+
+function resting({ earning: { action, code, params, sentence }, runningJobs }: StateFacts): HostState {
+  if (code === 'finishing') return told('draining', code, sentence, params)
+  if (code !== 'paused') return told(action === 'drain' ? 'draining' : 'resting', code, sentence, params)
+  return runningJobs > 0
+    ? told(
+        'draining',
+        'pausing',
+        'Pausing: running answers are being finished, new ones are refused.',
+        params,
+      )
+    : told('paused', code, 'Paused by you. The model’s memory is free; press Resume to earn again.', params)
+}
+
+function engineState({ engine, runningJobs }: StateFacts): HostState {
   switch (engine.state) {
     case 'ready':
-      return facts.runningJobs > 0
-        ? { state: 'serving', reason: 'Earning: answering requests now.' }
-        : { state: 'serving', reason: 'Ready to earn: waiting for requests.' }
+      return runningJobs > 0
+        ? told('serving', 'earning', 'Earning: answering requests now.', { jobs: runningJobs })
+        : told('serving', 'ready', 'Ready to earn: waiting for requests.')
     case 'unloaded':
-      return { state: 'serving', reason: 'Ready to earn: the model is loaded with the next request.' }
+      return told('serving', 'ready-unloaded', 'Ready to earn: the model is loaded with the next request.')
     case 'starting':
-      return { state: 'starting', reason: 'Loading the model; earning starts when it is ready.' }
+      return told('starting', 'engine-starting', 'Loading the model; earning starts when it is ready.')
     case 'restarting':
-      return { state: 'engine-down', reason: whyRestarting(engine) }
+      return told('engine-down', 'engine-restarting', whyRestarting(engine), errorParams(engine))
     default:
-      return {
-        state: 'engine-down',
-        reason: engine.error
+      return told(
+        'engine-down',
+        'engine-failed',
+        engine.error
           ? `Not earning: ${engine.error.message} ${engine.error.nextStep}`
           : 'Not earning: the engine is not running.',
-      }
+        errorParams(engine),
+      )
   }
 }
+
+const errorParams = ({ error }: EngineStatus): ReasonParams =>
+  error ? { error: error.code, why: error.message, nextStep: error.nextStep } : {}
 
 /** Another server may be away without anything here having stopped. */
 function whyRestarting({ error }: EngineStatus): string {

@@ -1,4 +1,5 @@
 export * from './app-settings.ts'
+export * from './earning.ts'
 export * from './errors.ts'
 export * from './keys.ts'
 export * from './machine.ts'

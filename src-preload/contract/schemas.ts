@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { AppView, appProcedures } from './app-settings.ts'
+import { EarningReasonCode, EarningView, earningProcedures, ReasonParams } from './earning.ts'
 import { type PublicErrorData, PublicErrorSchema } from './errors.ts'
 import { keyProcedures } from './keys.ts'
 import { Backend, HardwareInfo, SensorReading } from './machine.ts'
@@ -69,12 +70,32 @@ export const Approval = z.object({
 })
 export type Approval = z.infer<typeof Approval>
 
+/** Beside the reasons of the owner's rules those of the machinery. */
+export const HostReasonCode = z.enum([
+  ...EarningReasonCode.options,
+  'ready',
+  'ready-unloaded',
+  'pausing',
+  'stopping',
+  'kill-switch',
+  'ledger-unwritable',
+  'sentinel-red',
+  'engine-starting',
+  'engine-restarting',
+  'engine-failed',
+])
+export type HostReasonCode = z.infer<typeof HostReasonCode>
+
 export const HostStatus = z.object({
   version: z.string(),
   nodeId: Hex32,
-  state: z.enum(['starting', 'serving', 'paused', 'draining', 'engine-down']),
+  /** `resting`: the owner's rules, or a snooze, keep guests away; it goes on by itself. */
+  state: z.enum(['starting', 'serving', 'resting', 'paused', 'draining', 'engine-down']),
   /** One sentence: why the host is, or is not, earning. */
   reason: z.string(),
+  /** Says the same to a program: the window has a sentence for each, made of `reasonParams`. */
+  reasonCode: HostReasonCode,
+  reasonParams: ReasonParams,
   startedAtMs: TimestampMs,
   apiBaseUrl: z.string(),
   apiKeyFile: z.string(),
@@ -188,6 +209,7 @@ export const procedures = {
   ...stewardshipProcedures,
   ...moneyProcedures,
   ...appProcedures,
+  ...earningProcedures,
   'earnings.get': { input: z.strictObject({ range: EarningsRange }), output: Earnings },
   'trades.list': {
     input: z.strictObject({ limit: z.number().int().min(1).max(200), beforeIndex: Count.optional() }),
@@ -209,6 +231,8 @@ export const events = {
   'status.changed': HostStatus,
   'trade.booked': Trade,
   'download.changed': Download,
+  /** The decision, the owner's rules, or what is known of the machine in so far as it matters to them. */
+  'earning.changed': EarningView,
   /** What is installed, chosen or offered has changed: ask again. */
   'models.changed': None,
   'chat.delta': z.object({ chatId: ChatId, text: z.string() }),

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { EarningSection, ScheduleSection } from './earning.ts'
 
 const Count = z.number().int().nonnegative()
 const TimestampMs = Count
@@ -113,6 +114,8 @@ const TelemetryValues = z.strictObject({
 export const OwnerValues = z
   .strictObject({
     serving: Serving.prefault({}),
+    earning: EarningSection.prefault({}),
+    schedule: ScheduleSection.prefault({}),
     prices: Prices.prefault({}),
     thermostat: ThermostatValues.prefault({}),
     sentinel: SentinelValues.prefault({}),
@@ -134,7 +137,7 @@ export type OwnerValues = z.infer<typeof OwnerValues>
 
 /** `section.name` of one value in `owner.yaml`. */
 const OwnerKey = z.string().regex(/^[a-z]{1,32}\.[a-z_]{1,32}$/)
-const OwnerScalar = z.union([z.boolean(), z.number(), z.string().max(64), z.null()])
+const OwnerScalar = z.union([z.boolean(), z.number(), z.string().max(2_048), z.null()])
 
 export const OwnerChange = z.strictObject({ key: OwnerKey, value: OwnerScalar })
 export type OwnerChange = z.infer<typeof OwnerChange>

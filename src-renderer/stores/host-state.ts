@@ -43,6 +43,7 @@ export function describeHost(
 const tones = {
   earning: 'earning',
   ready: 'ready',
+  resting: 'rest',
   paused: 'rest',
   draining: 'warn',
   starting: 'warn',

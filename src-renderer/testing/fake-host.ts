@@ -82,6 +82,14 @@ const NOT_ASKED_YET = {
   'console.resume': notAskedYet,
   'console.fullDepth': notAskedYet,
   'telemetry.query': notAskedYet,
+  'earning.get': notAskedYet,
+  'earning.setMode': notAskedYet,
+  'earning.pause': notAskedYet,
+  'earning.resume': notAskedYet,
+  'earning.snooze': notAskedYet,
+  'earning.wake': notAskedYet,
+  'earning.finish': notAskedYet,
+  'earning.setPolicy': notAskedYet,
 }
 
 export class FakeHost {

@@ -21,6 +21,8 @@ export function sampleStatus(change: Partial<HostStatus> = {}): HostStatus {
     nodeId: hex32('node'),
     state: 'serving',
     reason: 'The engine is ready and answers requests from your API keys.',
+    reasonCode: 'ready',
+    reasonParams: {},
     startedAtMs: 1_795_000_000_000,
     apiBaseUrl: 'http://127.0.0.1:8347/v1',
     apiKeyFile: '/Users/mika/Library/Application Support/tirami-host/keys/default.key',

@@ -7,6 +7,8 @@ export function exampleStatus(change: Partial<HostStatus> = {}): HostStatus {
     nodeId: 'ab'.repeat(32),
     state: 'serving',
     reason: 'Ready for paid work.',
+    reasonCode: 'ready',
+    reasonParams: {},
     startedAtMs: 1_700_000_000_000,
     apiBaseUrl: 'http://127.0.0.1:3000/v1',
     apiKeyFile: '/data/api-key',

@@ -43,7 +43,11 @@ beforeEach(async () => {
         const known = asTiramiError(error)
         void reply.status(known.httpStatus).send(openAiError(known))
       })
-      registerConsole(app, { stewardship }, (request, action) => {
+      const earning = {
+        pause: async (source: 'api' | 'window' | 'file') => stewardship.setPaused(true, source),
+        resume: async (source: 'api' | 'window' | 'file') => stewardship.setPaused(false, source),
+      }
+      registerConsole(app, { stewardship, earning }, (request, action) => {
         const rights = RIGHTS[String(request.headers.authorization)] ?? []
         if (rights.includes(action)) return {} as Caller
         throw new TiramiError('SCOPE_INSUFFICIENT', 'Not with this key.', {

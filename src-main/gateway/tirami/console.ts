@@ -8,11 +8,11 @@ import {
   TelemetryKind,
   TelemetryQuery,
 } from '../../../src-preload/contract/index.ts'
-import type { Stewardship } from '../../host/index.ts'
+import type { Earning, Stewardship } from '../../host/index.ts'
 import { type Authorise, parseBody } from '../requests.ts'
 
 const Name = z.string().regex(/^[a-z_]{1,32}$/)
-const Value = z.union([z.boolean(), z.number(), z.string().max(64), z.null()])
+const Value = z.union([z.boolean(), z.number(), z.string().max(2_048), z.null()])
 /** `{"sentinel":{"daily_budget":3}}`: what is not named stays as it is. */
 const PatchBody = z
   .record(Name, z.record(Name, Value))
@@ -82,7 +82,7 @@ function wantsCsv(request: FastifyRequest, format: 'json' | 'csv' | undefined): 
 /** The owner's console, the sentinel and the telemetry explorer. */
 export function registerConsole(
   app: FastifyInstance,
-  { stewardship }: { stewardship: Stewardship },
+  { stewardship, earning }: { stewardship: Stewardship; earning: Pick<Earning, 'pause' | 'resume'> },
   authorise: Authorise,
 ): void {
   const view = () => consoleJson(stewardship.console())
@@ -98,11 +98,12 @@ export function registerConsole(
     return view()
   })
 
-  for (const [path, paused] of [['pause', true] as const, ['resume', false] as const]) {
+  for (const path of ['pause', 'resume'] as const) {
     app.post(`/v1/tirami/console/${path}`, async (request) => {
       authorise(request, 'host.write')
       parseBody(NoBody, request.body)
-      stewardship.setPaused(paused, 'api')
+      // Nobody waits for the model; what comes of it is in the status.
+      void earning[path]('api').catch(() => undefined)
       return view()
     })
   }

@@ -1,0 +1,395 @@
+import type {
+  EarningDecision,
+  EarningMode,
+  EarningPolicy,
+  EarningPolicyChange,
+  EarningView,
+  OwnerChange,
+  SnoozeLength,
+} from '../../src-preload/contract/index.ts'
+import {
+  decideEarning,
+  type EarningSnapshot,
+  INITIAL_POLICY_STATE,
+  isOpen,
+  nextFlipMs,
+  nextWallTimeMs,
+  ownerChanges,
+  type PolicyResult,
+  type PolicyState,
+  policyOf,
+  type Reading,
+  systemTimeZone,
+  weekSpans,
+} from '../earning/index.ts'
+import type { Engine } from '../inference/index.ts'
+import { type Clock, readClockMs, TiramiError } from '../kernel/index.ts'
+import { notEarning } from './earning-refusal.ts'
+import { sensorViews } from './earning-sensors.ts'
+import { type EarningWord, openEarningWord } from './earning-state.ts'
+import { inOrder } from './in-order.ts'
+import { idle } from './power.ts'
+import type { Stewardship } from './stewardship.ts'
+import type { OwnerSource } from './stewardship-file.ts'
+
+/** What is known of the machine; looked at by itself, never by a request. */
+export interface Environment {
+  /** As it was at the last look. */
+  snapshot(): Omit<EarningSnapshot, 'profitPerKwh'>
+  /** Looks at what `policy` asks about. Never rejects, and ends within seconds. */
+  look(policy: EarningPolicy): Promise<void>
+}
+
+export interface EarningPorts {
+  dataDirectory: string
+  stewardship: Pick<Stewardship, 'values' | 'set' | 'setPaused' | 'onChange'>
+  engine: Pick<Engine, 'start' | 'stop' | 'status' | 'jobs' | 'onChange'>
+  environment: Environment
+  profitPerKwh(): Reading<number>
+  /** What the model takes, or would take, of the memory. */
+  modelBytes(): number
+  clock: Clock
+  /** IANA name of the system's zone. */
+  timeZone?: () => string
+}
+
+/** A place that a job has been given. */
+export interface Admission {
+  /** Aborts, with the reason, when the job must make room. */
+  signal: AbortSignal
+  /** To be called once, at the job's end. */
+  leave(): void
+}
+
+/** The owner's rules in force. Everything that pauses, snoozes or resumes goes through here. */
+export interface Earning {
+  view(): EarningView
+  decision(): EarningDecision
+  /** Before any work. @throws NotEarningError; what `engine.start` throws, for the owner's own use */
+  admit(consumer: { ownKey: boolean }): Promise<Admission>
+  /** Resolves when the memory is free. */
+  pause(source: OwnerSource): Promise<void>
+  /** Ends pause, snooze and finish. Resolves when the model is loaded, or at once where a rule keeps guests away. */
+  resume(source: OwnerSource): Promise<void>
+  setMode(mode: EarningMode, source: OwnerSource): void
+  /** @throws TiramiError EARNING_PAUSED (409) */
+  snooze(length: SnoozeLength): void
+  wake(): void
+  finish(): void
+  /** @throws TiramiError OWNER_… */
+  setPolicy(change: EarningPolicyChange, source: OwnerSource): void
+  /** Looks at the machine, decides, and acts on it. */
+  tick(): Promise<void>
+  /** The first look and decision; from then on by itself. Resolves when the model is loaded, if it is to be. */
+  start(): Promise<void>
+  /** Fires when the decision, the rules or what they are made of changes. */
+  onChange(listener: () => void): void
+  close(): void
+}
+
+const LOOK_MS = 5_000
+/** The owner's programs must not wait for their memory. */
+const APP_LOOK_MS = 1_000
+/** Kept loaded after the owner's own request, in a time without guests. */
+const OWN_USE_LINGER_MS = 60_000
+/** A timer that ends early must not decide by the time before. */
+const TIMER_SLACK_MS = 2
+const MINUTE_MS = 60_000
+
+interface Job {
+  ownKey: boolean
+  abort: AbortController
+}
+
+export function createEarning(ports: EarningPorts): Earning {
+  const { stewardship, engine, environment, clock } = ports
+  const word = openEarningWord(ports.dataDirectory)
+  const jobs = new Set<Job>()
+  const listeners = new Set<() => void>()
+  const serially = inOrder()
+  let state: PolicyState = INITIAL_POLICY_STATE
+  let ownUntilMs = 0
+  let timer: NodeJS.Timeout | null = null
+  let closed = false
+  let announced = ''
+  let lastMs = 0
+  const schedules = scheduleMemory(ports.timeZone ?? systemTimeZone)
+
+  /** With an unreadable clock time stands still here; `admit` refuses work meanwhile. */
+  function nowMs(): number {
+    try {
+      lastMs = readClockMs(clock)
+    } catch {
+      // As it was.
+    }
+    return lastMs
+  }
+
+  /** What holds now, over what the sensors last said. */
+  function decide(): PolicyResult {
+    const values = stewardship.values()
+    const policy = policyNow()
+    const { paused } = values.serving
+    const said = wordNow(paused)
+    return decideEarning(state, {
+      nowMs: nowMs(),
+      policy,
+      paused,
+      finishing: said.finishing,
+      snoozedUntilMs: said.snooze?.untilMs ?? null,
+      schedule: schedules.at(policy, nowMs()),
+      snapshot: { ...environment.snapshot(), profitPerKwh: ports.profitPerKwh() },
+      model: { loaded: engine.status().state === 'ready', bytes: ports.modelBytes() },
+      runningJobs: paused || said.finishing ? jobs.size : guests().length,
+    })
+  }
+
+  let policyMemo: { values: ReturnType<Stewardship['values']>; policy: EarningPolicy } | null = null
+  function policyNow(): EarningPolicy {
+    const values = stewardship.values()
+    if (policyMemo?.values !== values) policyMemo = { values, policy: policyOf(values) }
+    return policyMemo.policy
+  }
+
+  const guests = () => [...jobs].filter(({ ownKey }) => !ownKey)
+
+  /** Ends what has come to its end: a snooze by the clock, a finish by the last job, both by a pause. */
+  function wordNow(paused: boolean): EarningWord {
+    const { snooze, finishing } = word.get()
+    if (paused) return say({ snooze: null, finishing: false })
+    // A clock that was set back does not make it longer.
+    const atMs = nowMs()
+    const untilMs = snooze && Math.min(snooze.untilMs, atMs + (snooze.untilMs - snooze.fromMs))
+    const isOver = untilMs === null || untilMs <= atMs
+    return say({ snooze: isOver || !snooze ? null : snooze, finishing })
+  }
+
+  function say(next: EarningWord): EarningWord {
+    const { snooze, finishing } = word.get()
+    if (snooze?.untilMs !== next.snooze?.untilMs || finishing !== next.finishing) word.set(next)
+    return next
+  }
+
+  /** Decides anew, tells of it and sees that it is done. */
+  function refresh(): void {
+    if (closed) return
+    endFinish()
+    result = decide()
+    state = result.state
+    announce()
+    schedule()
+    void enforce().catch(() => undefined)
+  }
+
+  /** The pause is written before the finish is forgotten: a crash between the two leaves the host paused. */
+  function endFinish(): void {
+    const { paused } = stewardship.values().serving
+    if (!word.get().finishing || paused || jobs.size > 0) return
+    stewardship.setPaused(true, 'window')
+  }
+
+  function announce(): void {
+    const text = digestOf(viewNow())
+    if (text === announced) return
+    announced = text
+    for (const listener of listeners) listener()
+  }
+
+  function schedule(): void {
+    if (timer === null) return
+    clearTimeout(timer)
+    const atMs = nowMs()
+    const { drainUntilMs, decision } = result
+    const policy = policyNow()
+    const pollMs = policy.exclusiveApps.length > 0 || policy.stopForFullScreen ? APP_LOOK_MS : LOOK_MS
+    const waits = [drainUntilMs, decision.nextChangeAtMs, ownUntilMs].flatMap((dueMs) =>
+      dueMs !== null && dueMs > atMs ? [dueMs - atMs + TIMER_SLACK_MS] : [],
+    )
+    timer = setTimeout(() => void tick(), Math.min(pollMs, ...waits))
+    timer.unref()
+  }
+
+  async function tick(): Promise<void> {
+    await environment.look(policyNow())
+    refresh()
+    await enforce()
+  }
+
+  /** Makes the engine what the decision says; the last decision counts, however many were made meanwhile. */
+  const enforce = (): Promise<void> =>
+    serially(async () => {
+      if (closed) return
+      const { decision, ownUseNow } = result
+      const { state: engineState } = engine.status()
+      if (decision.action === 'serve') {
+        if (engineState === 'stopped') await engine.start()
+        return
+      }
+      if (decision.action === 'drain') return
+      const reason = notEarning(decision, false, nowMs())
+      for (const { ownKey, abort } of jobs) if (!ownKey || !ownUseNow) abort.abort(reason)
+      const ownerIsUsing = ownUseNow && ([...jobs].some(({ ownKey }) => ownKey) || nowMs() < ownUntilMs)
+      if (decision.unloadModel && !ownerIsUsing && engineState !== 'stopped') await engine.stop()
+    })
+
+  /** Resolves when what was decided is done: running answers have ended or were cancelled, the memory is free. */
+  async function settled(): Promise<void> {
+    if (result.decision.action === 'drain' && result.drainUntilMs !== null) {
+      await idle(engine, Math.max(0, result.drainUntilMs - nowMs()) + TIMER_SLACK_MS)
+      refresh()
+    }
+    await enforce()
+  }
+
+  async function admit(consumer: { ownKey: boolean }): Promise<Admission> {
+    readClockMs(clock)
+    refresh()
+    const { decision, ownUseNow } = result
+    const isServing = decision.action === 'serve'
+    if (!isServing && !(consumer.ownKey && ownUseNow)) throw notEarning(decision, consumer.ownKey, nowMs())
+    const job: Job = { ownKey: consumer.ownKey, abort: new AbortController() }
+    jobs.add(job)
+    const leave = () => {
+      if (!jobs.delete(job)) return
+      if (job.ownKey) ownUntilMs = nowMs() + OWN_USE_LINGER_MS
+      refresh()
+    }
+    try {
+      if (!isServing && engine.status().state === 'stopped') await serially(() => engine.start())
+    } catch (error) {
+      leave()
+      throw error
+    }
+    return { signal: job.abort.signal, leave }
+  }
+
+  function viewNow(): EarningView {
+    const values = stewardship.values()
+    const policy = policyNow()
+    const { paused } = values.serving
+    const { snooze, finishing } = word.get()
+    const hours = schedules.at(policy, nowMs())
+    return {
+      mode: paused ? 'paused' : policy.mode,
+      modeWhenResumed: policy.mode,
+      decision: result.decision,
+      ownUseNow: result.ownUseNow,
+      keepAwakeNow: policy.keepAwake && result.decision.action !== 'stop',
+      snooze: snooze && { untilMs: snooze.untilMs },
+      finishing,
+      schedule: hours,
+      rules: result.rules,
+      sensors: sensorViews({ ...environment.snapshot(), profitPerKwh: ports.profitPerKwh() }, nowMs()),
+      policy,
+      currency: values.prices.currency,
+    }
+  }
+
+  function setPaused(paused: boolean, source: OwnerSource, more: OwnerChange[] = []): void {
+    stewardship.set([{ key: 'serving.paused', value: paused }, ...more], source)
+    say({ snooze: null, finishing: false })
+    refresh()
+  }
+
+  let result: PolicyResult = decide()
+  stewardship.onChange(refresh)
+  // A model that is loaded, or no longer, changes what the memory rule asks for.
+  engine.onChange(() => {
+    if (word.get().finishing) refresh()
+  })
+  return {
+    view: () => {
+      result = decide()
+      state = result.state
+      return viewNow()
+    },
+    decision: () => result.decision,
+    admit,
+    pause: (source) => {
+      setPaused(true, source)
+      return settled()
+    },
+    resume: async (source) => {
+      setPaused(false, source)
+      await enforce()
+      // A failed engine is tried again when the owner says so, not by itself.
+      if (result.decision.action === 'serve' && engine.status().state === 'failed') await engine.start()
+    },
+    setMode: (mode, source) => {
+      if (mode === 'paused') setPaused(true, source)
+      else setPaused(false, source, [{ key: 'earning.mode', value: mode }])
+    },
+    snooze: (length) => {
+      if (stewardship.values().serving.paused) throw alreadyPaused()
+      const fromMs = nowMs()
+      const policy = policyNow()
+      const zone = schedules.at(policy, fromMs).timeZone
+      const untilMs =
+        'minutes' in length
+          ? fromMs + length.minutes * MINUTE_MS
+          : nextWallTimeMs(policy.morningAt, zone, fromMs)
+      say({ snooze: { fromMs, untilMs }, finishing: false })
+      refresh()
+    },
+    wake: () => {
+      say({ ...word.get(), snooze: null })
+      refresh()
+    },
+    finish: () => {
+      if (stewardship.values().serving.paused) return
+      say({ snooze: null, finishing: true })
+      refresh()
+    },
+    setPolicy: (change, source) => {
+      stewardship.set(ownerChanges(change), source)
+      refresh()
+    },
+    tick,
+    start: async () => {
+      timer = setTimeout(() => undefined, 0)
+      await environment.look(policyNow())
+      refresh()
+      await enforce()
+    },
+    onChange: (listener) => void listeners.add(listener),
+    close: () => {
+      closed = true
+      if (timer) clearTimeout(timer)
+    },
+  }
+}
+
+/** What an owner would call a change: not that a figure moved on. */
+function digestOf({ decision, rules, sensors: _live, ...view }: EarningView): string {
+  const { action, unloadModel, code, params } = decision
+  const found = rules.map(({ name, verdict, stops, code: why }) => [name, verdict, stops, why])
+  return JSON.stringify([action, unloadModel, code, params.app ?? null, found, view])
+}
+
+/** The next change is worked out once, not at every look. */
+function scheduleMemory(systemZone: () => string) {
+  let known: { key: string; fromMs: number; at: EarningView['schedule'] } | null = null
+  return {
+    at: (policy: EarningPolicy, nowMs: number): EarningView['schedule'] => {
+      const timeZone = policy.timeZone ?? systemZone()
+      const key = JSON.stringify([timeZone, policy.schedule])
+      const until = known?.at.nextChangeAtMs ?? Number.POSITIVE_INFINITY
+      if (known?.key === key && known.fromMs <= nowMs && nowMs < until) return known.at
+      const spans = weekSpans(policy.schedule)
+      const at = {
+        timeZone,
+        openNow: isOpen(spans, timeZone, nowMs),
+        nextChangeAtMs: nextFlipMs(spans, timeZone, nowMs),
+      }
+      known = { key, fromMs: nowMs, at }
+      return at
+    },
+  }
+}
+
+function alreadyPaused(): TiramiError {
+  return new TiramiError('EARNING_PAUSED', 'This host is paused, and stays so until you resume it.', {
+    nextStep: 'Resume it first; a snooze ends by itself, a pause does not.',
+    httpStatus: 409,
+  })
+}
