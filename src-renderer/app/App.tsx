@@ -21,6 +21,7 @@ const loaders: Record<LazyPage, () => Promise<ComponentType>> = {
     import('../pages/playground/PlaygroundPage.tsx').then(({ PlaygroundPage }) => PlaygroundPage),
   wallet: () => import('../pages/wallet/WalletPage.tsx').then(({ WalletPage }) => WalletPage),
   keys: () => import('../pages/keys/KeysPage.tsx').then(({ KeysPage }) => KeysPage),
+  safety: () => import('../pages/safety/SafetyPage.tsx').then(({ SafetyPage }) => SafetyPage),
 }
 
 const load = (name: LazyPage): Promise<{ default: ComponentType }> =>

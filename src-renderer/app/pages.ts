@@ -1,4 +1,4 @@
-import { Boxes, BrainCircuit, House, KeyRound, type LucideIcon, Wallet } from 'lucide-react'
+import { Boxes, BrainCircuit, House, KeyRound, type LucideIcon, ShieldCheck, Wallet } from 'lucide-react'
 
 /**
  * The pages in the order of the navigation, which in full is: Home, Activity, Models, Chat, Playground, Wallet, Keys,
@@ -11,6 +11,7 @@ export const pages = {
   playground: { href: '#/playground', icon: BrainCircuit },
   wallet: { href: '#/wallet', icon: Wallet },
   keys: { href: '#/keys', icon: KeyRound },
+  safety: { href: '#/safety', icon: ShieldCheck },
 } as const satisfies Record<string, { href: string; icon: LucideIcon }>
 
 export type PageName = keyof typeof pages

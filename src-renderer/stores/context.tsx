@@ -1,14 +1,20 @@
 import { createContext, type ReactNode, use } from 'react'
 import { type StoreApi, useStore } from 'zustand'
+import type { AppState } from './app.ts'
 import type { ChatState } from './chat.ts'
 import type { ConnectionState } from './connection.ts'
 import type { EarningsState } from './earnings.ts'
+import type { GuardHistoryState } from './guard-history.ts'
 import type { Stores } from './index.ts'
 import type { KeysState } from './keys.ts'
 import type { LanguageState } from './language.ts'
 import type { ModelsState } from './models.ts'
+import type { OwnerState } from './owner.ts'
 import type { PlaygroundState } from './playground.ts'
+import type { SafetyState } from './safety.ts'
 import type { SensorsState } from './sensors.ts'
+import type { SentinelState } from './sentinel.ts'
+import type { SettingsState } from './settings.ts'
 import type { StatusState } from './status.ts'
 import type { ThemeState } from './theme.ts'
 import type { TradesState } from './trades.ts'
@@ -90,4 +96,28 @@ export function useWallet<T>(select: (state: WalletState) => T): T {
 
 export function useKeys<T>(select: (state: KeysState) => T): T {
   return useStore(useStores().keys, select)
+}
+
+export function useSafety<T>(select: (state: SafetyState) => T): T {
+  return useStore(useStores().safety, select)
+}
+
+export function useSentinel<T>(select: (state: SentinelState) => T): T {
+  return useStore(useStores().sentinel, select)
+}
+
+export function useOwner<T>(select: (state: OwnerState) => T): T {
+  return useStore(useStores().owner, select)
+}
+
+export function useSettings<T>(select: (state: SettingsState) => T): T {
+  return useStore(useStores().settings, select)
+}
+
+export function useApp<T>(select: (state: AppState) => T): T {
+  return useStore(useStores().app, select)
+}
+
+export function useGuardHistory<T>(select: (state: GuardHistoryState) => T): T {
+  return useStore(useStores().guardHistory, select)
 }

@@ -1,11 +1,17 @@
 import type { HostClient, HostEvent, HostStatus } from '../../src-preload/contract/index.ts'
+import { createAppStore } from './app.ts'
 import { createChatStore } from './chat.ts'
 import { createConnectionStore } from './connection.ts'
 import { createEarningsStore } from './earnings.ts'
+import { createGuardHistoryStore } from './guard-history.ts'
 import { createKeysStore } from './keys.ts'
 import { createModelsStore } from './models.ts'
+import { createOwnerStore } from './owner.ts'
 import { createPlaygroundStore } from './playground.ts'
+import { createSafetyStore } from './safety.ts'
 import { createSensorsStore } from './sensors.ts'
+import { createSentinelStore } from './sentinel.ts'
+import { createSettingsStore } from './settings.ts'
 import { createStatusStore } from './status.ts'
 import { createTradesStore } from './trades.ts'
 import { createWalletStore } from './wallet.ts'
@@ -24,6 +30,12 @@ export function createStores(client: HostClient) {
     keys: createKeysStore(client),
     playground: createPlaygroundStore(client),
     sensors: createSensorsStore(client),
+    safety: createSafetyStore(client),
+    sentinel: createSentinelStore(client),
+    owner: createOwnerStore(client),
+    settings: createSettingsStore(client),
+    app: createAppStore(client),
+    guardHistory: createGuardHistoryStore(client),
   }
 }
 
@@ -57,6 +69,9 @@ function deliver(stores: Stores, event: HostEvent): void {
       break
     case 'models.changed':
       stores.models.getState().refresh()
+      break
+    case 'app.changed':
+      stores.app.setState({ view: event.data })
       break
     case 'resync':
       // An answer that was being written has a gap now.

@@ -23,6 +23,7 @@ import { isProcedureName, procedures } from '../../src-preload/contract/index.ts
 import { fakeApp, sampleApp } from './fake-app.ts'
 import { fakeKeys, fakeWallet, richWallet, sampleWallet, severalKeys } from './fake-economy.ts'
 import { busySafety, fakeSafety, fakeSettings, sampleSafety, sampleSettings } from './fake-settings.ts'
+import { fakeStewardship, redSentinel, sampleSentinel } from './fake-stewardship.ts'
 import { sampleMoney } from './money-samples.ts'
 import { sampleQuestion, sampleTasks, sampleThought } from './reason-samples.ts'
 import {
@@ -74,14 +75,6 @@ const notAskedYet = (): never => {
   throw new Error('the window does not ask this yet')
 }
 const NOT_ASKED_YET = {
-  'sentinel.get': notAskedYet,
-  'sentinel.resume': notAskedYet,
-  'console.get': notAskedYet,
-  'console.set': notAskedYet,
-  'console.pause': notAskedYet,
-  'console.resume': notAskedYet,
-  'console.fullDepth': notAskedYet,
-  'telemetry.query': notAskedYet,
   'earning.get': notAskedYet,
   'earning.setMode': notAskedYet,
   'earning.pause': notAskedYet,
@@ -131,6 +124,7 @@ export class FakeHost {
       ...fakeWallet(state === 'fresh' ? sampleWallet() : richWallet()),
       ...fakeKeys(state === 'fresh' ? [] : severalKeys()),
       ...fakeSettings(sampleSettings()),
+      ...fakeStewardship(state === 'fresh' ? sampleSentinel() : redSentinel()),
       ...fakeSafety(state === 'fresh' ? sampleSafety() : busySafety()),
     }
     this.#trades = Array.from({ length: count }, (_, index) => {
@@ -215,6 +209,7 @@ export class FakeHost {
 
   #handlers: Handlers = {
     ...NOT_ASKED_YET,
+    ...fakeStewardship(redSentinel()),
     ...fakeWallet(richWallet()),
     ...fakeKeys(severalKeys()),
     ...fakeApp(sampleApp(), (view) => this.#send('app.changed', view)),
