@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { exactExp, seededRandom } from '../../tensor/index.ts'
 import { parseInput } from './parse.ts'
 import type { Instance, Task, TestItem } from './task.ts'
-import { trainingSetOf } from './training-set.ts'
+import { trainingItems, trainingSetOf } from './training-set.ts'
 
 export const CANDIDATE_FEATURES = [
   'impact',
@@ -79,6 +79,20 @@ function randomCandidate(random: () => number): Candidate {
 
 const LOGGED_OUTCOMES = 16_384
 
+interface LoggedOutcome {
+  readonly candidate: Candidate
+  readonly converted: boolean
+}
+
+function logOutcome(random: () => number): LoggedOutcome {
+  const candidate = randomCandidate(random)
+  return { candidate, converted: random() < conversionProbability(candidate) }
+}
+
+/** The log that `trainingSet(seed)` draws from, for who learns from it in another way. */
+export const loggedOutcomes = (seed: number): LoggedOutcome[] =>
+  trainingItems(LOGGED_OUTCOMES, seed, logOutcome)
+
 /** Test opportunities come from another range of seeds than logged ones, from which they differ with certainty. */
 const TEST_STREAM = 0x7e57
 
@@ -87,11 +101,7 @@ export const funnelChoiceTask: Task<Opportunity, { readonly choice: number }> = 
   deliberates: false,
   /** A log: candidates contacted at random, and whether each converted, 0 or 1. */
   trainingSet(seed) {
-    const make = (random: () => number) => {
-      const candidate = randomCandidate(random)
-      return { candidate, converted: random() < conversionProbability(candidate) }
-    }
-    return trainingSetOf(LOGGED_OUTCOMES, seed, make, ({ candidate, converted }) => {
+    return trainingSetOf(LOGGED_OUTCOMES, seed, logOutcome, ({ candidate, converted }) => {
       const targets = new Int32Array(FUNNEL_CHOICE_SIZES.tokens).fill(-1)
       targets[0] = Number(converted)
       return { instance: instanceOf(candidate), targets }

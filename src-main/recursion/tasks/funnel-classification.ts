@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { seededNormal, seededRandom } from '../../tensor/index.ts'
 import { parseInput } from './parse.ts'
 import type { Instance, Task, TestItem } from './task.ts'
-import { trainingSetOf } from './training-set.ts'
+import { trainingItems, trainingSetOf } from './training-set.ts'
 
 export const FUNNEL_FEATURES = 12
 const INFORMATIVE = 10
@@ -88,6 +88,12 @@ function instanceOf(features: readonly number[]): Instance {
 
 /** Standard deviation of the noise that training adds to every feature, so that 300 leads are not learned by heart. */
 const TRAINING_NOISE = 0.7
+
+/** The leads that `trainingSet(seed)` draws from, for who learns from them in another way. */
+export function trainingLeads(seed: number): LabelledLead[] {
+  const problem = makeProblem(PROBLEM_SEED)
+  return trainingItems(TRAINING_SIZE, seed, (random) => drawLead(problem, random))
+}
 
 const TEST_STREAM = 0x7e57
 

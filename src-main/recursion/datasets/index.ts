@@ -1,0 +1,5 @@
+export { CSV_LIMITS, readCsv, type Table } from './csv.ts'
+export { type Encoding, fitEncoding } from './encoding.ts'
+export { detectSchema, type Schema } from './schema.ts'
+export { type DatasetSplit, labelledRows, splitRows } from './split.ts'
+export { type DatasetAnswers, trainClassifier } from './training.ts'
