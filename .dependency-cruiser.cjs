@@ -92,7 +92,7 @@ module.exports = {
       name: 'resolvable',
       severity: 'error',
       from: {},
-      to: { couldNotResolve: true, pathNot: ['^electron$', '^vite(/client)?$', '^@vitejs/plugin-react$'] },
+      to: { couldNotResolve: true, pathNot: ['^electron$', '^csv-parse/sync$', '^vite(/client)?$', '^@vitejs/plugin-react$'] },
     },
   ],
   options: {
