@@ -25,7 +25,7 @@ const figures = {
     .string()
     .regex(/^\d{1,40}$/)
     .exactOptional(),
-  /** It ran at the depth that the owner forced, not at the thermostat's. */
+  /** It did not run at the thermostat's depth: the owner or the caller chose it, or a language model has none. */
   forced: z.boolean(),
 }
 

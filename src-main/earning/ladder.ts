@@ -60,7 +60,7 @@ const KNOB_NAMES: Record<Knob, string> = {
   innerCycles: 'inner cycles',
   outerSteps: 'outer steps',
   haltThreshold: 'halting threshold',
-  concurrency: 'questions side by side',
+  concurrency: 'thoughts side by side',
 }
 
 /** “Inner cycles 5 → 6, outer steps 2 → 3” */

@@ -172,7 +172,7 @@ describe('whatever is measured', () => {
           }
           for (const { sentence } of trials.moves) {
             expect(sentence).toMatch(
-              /^(Inner cycles|Outer steps|Halting threshold|Questions side by side) [\d.]+ → [\d.]+: .+\.$/,
+              /^(Inner cycles|Outer steps|Halting threshold|Thoughts side by side) [\d.]+ → [\d.]+: .+\.$/,
             )
           }
         },

@@ -1,18 +1,20 @@
 import type { reasonProcedures, ThoughtView } from '../../src-preload/contract/index.ts'
 import { TiramiError } from '../kernel/index.ts'
-import type { ReasonRequest } from '../recursion/index.ts'
 import type { Handlers } from './handlers.ts'
-import type { Reasoning, serveReason } from './reasoning/index.ts'
+import type { Reasoning, ReasonQuestion, serveReason } from './reasoning/index.ts'
 
 /** The recursive model in the window: the window's account pays. */
 export function reasonHandlers(ports: {
   reasoning: Pick<Reasoning, 'tasks' | 'example'>
-  serve(request: ReasonRequest, signal: AbortSignal): ReturnType<typeof serveReason>
+  serve(question: ReasonQuestion, signal: AbortSignal): ReturnType<typeof serveReason>
 }): Pick<Handlers, keyof typeof reasonProcedures> {
   return {
     'reason.tasks': async () => ({ tasks: await ports.reasoning.tasks() }),
     'reason.example': async ({ task, seed }) => ({ input: await ports.reasoning.example(task, seed) }),
-    'reason.run': (request) => thoughtOf(ports.serve(request, new AbortController().signal)),
+    'reason.run': ({ effort, ...asked }) => {
+      const question = effort === 'host' ? asked : { ...asked, effort }
+      return thoughtOf(ports.serve(question, new AbortController().signal))
+    },
   }
 }
 

@@ -15,7 +15,6 @@ import {
 } from '../kernel/index.ts'
 import { type Ledger, treeHeadBytes } from '../ledger/index.ts'
 import { type Metering, openModelStore } from '../models/index.ts'
-import type { ReasonRequest } from '../recursion/index.ts'
 import type { Access } from './access.ts'
 import { type Books, openBooks } from './books.ts'
 import { type Control, createControl } from './control.ts'
@@ -30,7 +29,7 @@ import { createMachine } from './machine.ts'
 import { modelInfo } from './model.ts'
 import { openModelDesk } from './model-desk.ts'
 import { idle } from './power.ts'
-import { createReasoning, serveReason } from './reasoning/index.ts'
+import { createReasoning, type ReasonQuestion, serveReason } from './reasoning/index.ts'
 import type { Safety } from './safety.ts'
 import {
   type ServedModel,
@@ -63,7 +62,11 @@ export interface HostServices {
   earning: Earning
   /** Tasks of the recursive model. */
   reasonTasks(): Promise<string[]>
-  serveReason(consumer: Consumer, request: ReasonRequest, signal: AbortSignal): ReturnType<typeof serveReason>
+  serveReason(
+    consumer: Consumer,
+    question: ReasonQuestion,
+    signal: AbortSignal,
+  ): ReturnType<typeof serveReason>
   ledger: Pick<
     Ledger,
     | 'balance'
@@ -207,6 +210,17 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
   let stopping = false
   let apiBaseUrl = ''
 
+  const reasoning = createReasoning({
+    workerUrl: options.reasoningWorkerUrl,
+    directory: join(options.resourcesDirectory, 'recursion'),
+    concurrency: () => stewardship.depth().concurrency,
+    onJobs: () => announce(),
+  })
+  /** Answers of the engine and thoughts. */
+  const jobs = () => {
+    const [answers, thoughts] = [engine.jobs(), reasoning.jobs()]
+    return { running: answers.running + thoughts.running, queued: answers.queued + thoughts.queued }
+  }
   const currentInfo = () => {
     const current = desk.current()
     return current && modelInfo(current, engine.loaded())
@@ -218,7 +232,7 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
       earning: earning.decision(),
       sentinel: stewardship.sentinel(),
       stopping,
-      runningJobs: engine.jobs().running,
+      runningJobs: jobs().running,
       ledgerWritable: ledger.journal().writable,
       killSwitch: safety.stoppedBecause(),
       engine: engine.status(),
@@ -229,7 +243,7 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     model: currentInfo(),
     engine: engine.status(),
     hardware: machine.info(engine.status()),
-    jobs: engine.jobs(),
+    jobs: jobs(),
     safety: {
       killSwitch: safety.stoppedBecause(),
       approvals: safety
@@ -263,7 +277,7 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     onUnpaid: (joules, ownKey) => stewardship.unpaidEnergy(joules, ownKey),
     clock,
   })
-  const ports: ServingPorts = {
+  const ports: ServingPorts & { stewardship: Stewardship } = {
     engine,
     energy,
     stewardship,
@@ -279,10 +293,6 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
       return earning.admit(consumer)
     },
   }
-  const reasoning = createReasoning({
-    workerUrl: options.reasoningWorkerUrl,
-    directory: join(options.resourcesDirectory, 'recursion'),
-  })
   const serveFor: HostServices['serve'] = (consumer, request, signal, how) =>
     serve(ports, consumer, request, signal, how)
   const control = createControl({

@@ -63,6 +63,8 @@ export interface Work<Piece, Product extends { id: string }> {
   maxFlop(product: Product, promptTokens: number): bigint
   /** Passes of thought: 1 for a language model, calls of the network for the recursive one. */
   depth(end: WorkEnd): number
+  /** Whether the thermostat chose how deep to think; what others chose teaches it nothing. */
+  followsThermostat: boolean
   /** What it did take; asked at its end. */
   flop(product: Product, end: WorkEnd): bigint
 }
@@ -127,6 +129,7 @@ function generation({ engine, model }: ServingPorts, request: JobRequest): Work<
       }
     },
     depth: () => 1,
+    followsThermostat: false,
     maxFlop: ({ cost }, promptTokens) => maxJobFlop(cost, promptTokens, request.maxTokens),
     // What was kept was computed, and paid for, with an earlier answer.
     flop: ({ cost }, { promptTokens, cachedTokens, completionTokens }) =>
@@ -149,6 +152,7 @@ function embedding({ engine, model }: ServingPorts, texts: string[]): Work<Vecto
       }
     },
     depth: () => 1,
+    followsThermostat: false,
     maxFlop: flop,
     flop,
   }
@@ -242,6 +246,7 @@ export async function* sell<
           energyJ: 'pending',
           tradeId: trade.tradeId,
           depth: work.depth(event),
+          followsThermostat: work.followsThermostat,
           ok: true,
           ownKey: consumer.ownKey,
           model: product.id,
@@ -267,7 +272,13 @@ export async function* sell<
     if (holdId !== null && isHostFault(error)) {
       safety.failed(caller)
       const latencyMs = performance.now() - startedAtMs
-      const nothing = { amountTrm: 0n, flop: 0n, energyJ: 'unpaid', depth: 0 } as const
+      const nothing = {
+        amountTrm: 0n,
+        flop: 0n,
+        energyJ: 'unpaid',
+        depth: 0,
+        followsThermostat: false,
+      } as const
       ports.stewardship.jobDone({
         ...nothing,
         latencyMs,

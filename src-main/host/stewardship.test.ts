@@ -236,7 +236,7 @@ describe('the thermostat in force', () => {
     stewardship.set(PRICED, 'api')
     const own = stewardship.depth()
     stewardship.set([{ key: 'serving.force_full_depth', value: true }], 'window')
-    const full = { innerCycles: 8, outerSteps: 5, haltThreshold: 0.85, concurrency: 6 }
+    const full = { innerCycles: 8, outerSteps: 16, haltThreshold: 0.85, concurrency: 6 }
     expect(stewardship.depth()).toEqual(full)
     for (let i = 0; i < 60; i++) stewardship.jobDone(JOB)
     expect(stewardship.depth()).toEqual(full)

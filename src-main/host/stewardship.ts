@@ -112,6 +112,8 @@ export interface JobReport {
   energySource?: 'measured' | 'declared'
   /** Network calls of the recursive model; 1 for a language model's answer. */
   depth: number
+  /** It ran at the thermostat's depth, so that the thermostat learns from it. The default is true. */
+  followsThermostat?: boolean
   ok: boolean
   /** The owner's own use is no income. */
   ownKey: boolean
@@ -414,7 +416,7 @@ function jobEvent(report: JobReport, { prices, serving }: OwnerValues, atMs: num
     energyJ: valid ? energyJ : null,
     energySource: valid && energyJ !== null ? (report.energySource ?? 'declared') : null,
     amountTrm: valid ? String(amountTrm) : '0',
-    forced: serving.force_full_depth,
+    forced: serving.force_full_depth || report.followsThermostat === false,
   }
 }
 

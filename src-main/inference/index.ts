@@ -1,4 +1,5 @@
 export { EngineBusyError } from './errors.ts'
+export { FairQueue } from './fair-queue.ts'
 export { forkEngine, type TalkingEngineProcess } from './fork.ts'
 export { type FlopCost, generationFlop, jobFlop, maxJobFlop, prefillFlop } from './meter.ts'
 export { createEngine, type EngineOptions } from './supervisor.ts'

@@ -6,9 +6,10 @@ export {
   loadCheckpoint,
   type Manifest,
 } from './checkpoint.ts'
+export type { Depth } from './depth.ts'
 export { InferenceEngine } from './inference.ts'
 export { deliberate, type Policy } from './policy.ts'
-export { createReasoner, type ReasonRequest } from './reasoner.ts'
+export { createReasoner, type Effort, type ReasonRequest } from './reasoner.ts'
 export type { Cycles, NetworkShape } from './shape.ts'
 export { type AnyTask, SIZES, TASKS } from './tasks/index.ts'
 export type { ReasoningStep } from './tasks/task.ts'

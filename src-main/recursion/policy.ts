@@ -56,7 +56,10 @@ export function maximumFlop(
   return steps * flopPerStep(shape, tokens, cycles)
 }
 
-/** Answers one question. The same question, policy and seed give the same result. */
+/**
+ * Answers one question. The same question, policy and seed give the same result.
+ * @param watch called after every step of every rollout; what it throws ends the thought
+ */
 export function deliberate(
   engine: InferenceEngine,
   cycles: Cycles,
@@ -64,6 +67,7 @@ export function deliberate(
   input: unknown,
   policy: Policy,
   seed: number,
+  watch: () => void = () => undefined,
 ): Deliberation {
   const instances = task.encode(input)
   const [instance] = instances
@@ -79,7 +83,10 @@ export function deliberate(
     instances.map((one) => ({
       instance: one,
       maximumSteps: policy.reflexSteps,
-      halts: policy.judge === 'nobody' ? () => false : isSure,
+      halts: (steps) => {
+        watch()
+        return policy.judge !== 'nobody' && isSure(steps)
+      },
     })),
     cycles,
   )
@@ -87,7 +94,10 @@ export function deliberate(
   const reflexIsSure = reflex.every(({ steps }) => isSure(steps))
   const mayConvene = task.deliberates && instances.length === 1 && policy.rollouts > 0
   if (reflexIsSure || !mayConvene) return summary(first, reflexIsSure, reflex, [])
-  const council = convene(engine, cycles, instance, policy, seed, isSure)
+  const council = convene(engine, cycles, instance, policy, seed, (steps) => {
+    watch()
+    return isSure(steps)
+  })
   // Among those that the judge is sure of, or else among all, the highest halting probability decides.
   const candidates = [...reflex, ...council]
   const sure = candidates.filter(({ steps }) => isSure(steps))

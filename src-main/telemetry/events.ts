@@ -52,8 +52,12 @@ export const payloads = {
   JobEnergy: z.strictObject({ trade_id: Hash, ...energy }),
   TRMInference: z.strictObject({
     task: Name,
+    /** Who chose how deep to think: the host, or the request with an effort or a number of steps. */
+    effort: z.enum(['host', 'low', 'medium', 'high', 'full', 'steps']),
     cycles: Count,
     steps: Count,
+    /** Steps of the noisy council; 0 where it was not called. */
+    council_steps: Count,
     halted: z.boolean(),
     halt_probs: z.array(z.number().min(0).max(1)).max(2048),
     success: z.boolean().nullable(),

@@ -40,8 +40,10 @@ const open = (maxFileBytes = 1_000_000) =>
 
 const inference = (cycles: number): TelemetryPayload<'TRMInference'> => ({
   task: 'sudoku-4x4',
+  effort: 'host',
   cycles,
   steps: 2,
+  council_steps: 0,
   halted: true,
   halt_probs: [0.1, 0.9],
   success: true,

@@ -38,7 +38,8 @@ export const reasonProcedures = {
     input: z.strictObject({
       task: z.string().max(64),
       input: z.unknown(),
-      effort: z.enum(['low', 'medium', 'high', 'full']),
+      /** `host`: the thermostat decides. */
+      effort: z.enum(['host', 'low', 'medium', 'high', 'full']),
       seed: z.number().int().min(0).max(0x7fff_ffff),
     }),
     output: ThoughtView,

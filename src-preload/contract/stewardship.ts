@@ -12,7 +12,7 @@ const Serving = z.strictObject({
   force_full_depth: z
     .boolean()
     .default(false)
-    .describe('The thermostat rests and every question gets the most depth that the bounds allow.'),
+    .describe('The thermostat rests and every thought gets the most depth that the bounds allow.'),
 })
 
 const Prices = z.strictObject({
@@ -50,12 +50,26 @@ const ThermostatValues = z.strictObject({
   window_jobs: z.number().int().min(5).max(500).default(20).describe('Jobs that one decision looks at.'),
   min_inner_cycles: z.number().int().min(1).max(64).default(3).describe('Fewest inner cycles per step.'),
   max_inner_cycles: z.number().int().min(1).max(64).default(8).describe('Most inner cycles per step.'),
-  min_outer_steps: z.number().int().min(1).max(64).default(2).describe('Fewest outer steps per question.'),
-  max_outer_steps: z.number().int().min(1).max(64).default(5).describe('Most outer steps per question.'),
-  min_halt_threshold: HaltThreshold.default(0.45).describe('Least sureness at which thinking stops.'),
+  min_outer_steps: z.number().int().min(1).max(64).default(2).describe('Fewest steps per question.'),
+  max_outer_steps: z
+    .number()
+    .int()
+    .min(1)
+    .max(64)
+    .default(16)
+    .describe('Most steps per question before a council of noisy tries.'),
+  min_halt_threshold: HaltThreshold.default(0.45).describe(
+    'Least sureness at which thinking stops, where no rule can check the answer.',
+  ),
   max_halt_threshold: HaltThreshold.default(0.85).describe('Most sureness that is waited for.'),
-  min_concurrency: z.number().int().min(1).max(64).default(1).describe('Fewest questions side by side.'),
-  max_concurrency: z.number().int().min(1).max(64).default(6).describe('Most questions side by side.'),
+  min_concurrency: z.number().int().min(1).max(64).default(1).describe('Fewest thoughts side by side.'),
+  max_concurrency: z
+    .number()
+    .int()
+    .min(1)
+    .max(64)
+    .default(6)
+    .describe('Most thoughts side by side; never more than the machine has cores.'),
 })
 
 const SentinelValues = z.strictObject({

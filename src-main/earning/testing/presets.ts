@@ -8,7 +8,7 @@ export const T0 = 1_700_000_000_000
  * of 2 is our 1 and its floor of 1.25 our 0.25.
  */
 export const VARIANT_A = OwnerValues.parse({
-  thermostat: { target_roi: 1, window_jobs: 20 },
+  thermostat: { target_roi: 1, window_jobs: 20, max_outer_steps: 5 },
   sentinel: {
     roi_floor: 0.25,
     daily_budget: 75,

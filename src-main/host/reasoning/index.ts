@@ -1,2 +1,2 @@
 export { createReasoning, type Reasoning } from './reasoning.ts'
-export { serveReason } from './serve.ts'
+export { type ReasonQuestion, serveReason } from './serve.ts'

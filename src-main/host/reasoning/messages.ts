@@ -4,10 +4,13 @@ import type { ReasonRequest } from '../../recursion/index.ts'
 export interface ReasoningWorkerData {
   /** Of weights and manifests. */
   directory: string
+  /** The number of the call whose asker has left. */
+  abandoned: Int32Array
 }
 
-/** What the host asks: the most operations a request can take, its answer, or a question to try. */
+/** What the host asks: the tasks, the most operations a request can take, its answer, or a question to try. */
 export type ReasoningQuestion =
+  | { name: 'tasks' }
   | { name: 'bound' | 'reason'; request: ReasonRequest }
   | { name: 'example'; task: string; seed: number }
 
@@ -18,6 +21,8 @@ const Thought = z.object({
   answer: z.unknown(),
   /** Whether the answer obeys the question's rules; null where that cannot be checked. */
   verified: z.boolean().nullable(),
+  /** It stopped because the rules or the halting head were sure. */
+  halted: z.boolean(),
   steps: z.array(
     z.object({
       answer: z.unknown(),
@@ -38,12 +43,18 @@ const Failure = z.object({
   httpStatus: z.number().int(),
 })
 
-/** Worker → host. */
-export const ReasoningAnswer = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('ready'), tasks: z.array(z.string()) }),
+const answers = [
+  z.object({ type: z.literal('tasks'), id: z.number(), tasks: z.array(z.string()) }),
   z.object({ type: z.literal('bound'), id: z.number(), flop: z.number().nonnegative() }),
   z.object({ type: z.literal('thought'), id: z.number(), thought: Thought }),
   z.object({ type: z.literal('example'), id: z.number(), input: z.unknown() }),
   z.object({ type: z.literal('failed'), id: z.number(), error: Failure }),
+] as const
+export type ReasoningAnswer = z.infer<(typeof answers)[number]>
+
+/** Worker → host. */
+export const ReasoningReply = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('ready') }),
+  ...answers,
 ])
-export type ReasoningAnswer = z.infer<typeof ReasoningAnswer>
+export type ReasoningReply = z.infer<typeof ReasoningReply>

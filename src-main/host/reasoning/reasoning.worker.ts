@@ -3,11 +3,11 @@ import { join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import { TiramiError } from '../../kernel/index.ts'
 import { createReasoner, TASKS } from '../../recursion/index.ts'
-import type { ReasoningAnswer, ReasoningCall, ReasoningWorkerData } from './messages.ts'
+import type { ReasoningAnswer, ReasoningCall, ReasoningReply, ReasoningWorkerData } from './messages.ts'
 
 type ReasonedStep = ReturnType<typeof reasoner.reason>['steps'][number]
 
-const { directory } = workerData as ReasoningWorkerData
+const { directory, abandoned } = workerData as ReasoningWorkerData
 
 const reasoner = createReasoner(
   readdirSync(directory)
@@ -21,15 +21,22 @@ const reasoner = createReasoner(
 function answer(call: ReasoningCall): ReasoningAnswer {
   const { id } = call
   try {
+    if (call.name === 'tasks') return { type: 'tasks', id, tasks: reasoner.manifests.map(({ task }) => task) }
     if (call.name === 'example') return { type: 'example', id, input: exampleOf(call.task, call.seed) }
     if (call.name === 'bound') return { type: 'bound', id, flop: reasoner.maximumFlop(call.request) }
-    const thought = reasoner.reason(call.request)
+    const thought = reasoner.reason(call.request, () => assertWanted(id))
     return { type: 'thought', id, thought: { ...thought, steps: thought.steps.map(rounded) } }
   } catch (error) {
     if (!(error instanceof TiramiError)) throw error
     const { code, message, nextStep, httpStatus } = error
     return { type: 'failed', id, error: { code, message, nextStep, httpStatus } }
   }
+}
+
+/** Nobody pays for what nobody waits for. */
+function assertWanted(id: number): void {
+  if (Atomics.load(abandoned, 0) !== id) return
+  throw new TiramiError('CANCELLED', 'The asker has left.', { nextStep: 'Ask again.', httpStatus: 499 })
 }
 
 /** Four decimals of a change are more than can be seen. */
@@ -46,7 +53,7 @@ function exampleOf(name: string, seed: number): unknown {
   })
 }
 
-const post = (message: ReasoningAnswer): void => parentPort?.postMessage(message)
+const post = (message: ReasoningReply): void => parentPort?.postMessage(message)
 
 parentPort?.on('message', (call: ReasoningCall) => post(answer(call)))
-post({ type: 'ready', tasks: reasoner.manifests.map(({ task }) => task) })
+post({ type: 'ready' })

@@ -1,12 +1,35 @@
-import type { ReasonRequest } from '../../recursion/index.ts'
+import type { Effort, ReasonRequest } from '../../recursion/index.ts'
 import type { Consumer } from '../keys.ts'
 import { type ServeOptions, type ServingPorts, type Sold, sell, type Work } from '../serving.ts'
+import type { Stewardship } from '../stewardship.ts'
 import type { Thought } from './messages.ts'
 import type { Reasoning } from './reasoning.ts'
+
+/** What a caller asks. Without an effort or a number of steps the host's thermostat says how deep to think. */
+export interface ReasonQuestion {
+  task: string
+  input: unknown
+  effort?: Effort
+  steps?: number
+  /** Of the council's noise. */
+  seed?: number
+}
+
+/** How deep one thought may go: fixed before it is reserved, so that it is never paid by other settings than it had. */
+export interface ReasonPlan {
+  /** `host`: the thermostat, or the owner who forced full depth. `steps`: so many as the caller said. */
+  effort: Effort | 'host' | 'steps'
+  request: ReasonRequest
+}
 
 export interface ReasonPiece {
   type: 'thought'
   thought: Thought
+  plan: ReasonPlan
+}
+
+export interface ReasonPorts extends ServingPorts {
+  stewardship: ServingPorts['stewardship'] & Pick<Stewardship, 'depth' | 'values' | 'record'>
 }
 
 /**
@@ -14,28 +37,55 @@ export interface ReasonPiece {
  * counts calls of the network as tokens. @throws TiramiError as `sell` and `Reasoning`
  */
 export function serveReason(
-  ports: ServingPorts,
+  ports: ReasonPorts,
   reasoning: Reasoning,
   consumer: Consumer,
-  request: ReasonRequest,
+  question: ReasonQuestion,
   signal: AbortSignal,
   options: ServeOptions = {},
 ): AsyncGenerator<Sold<ReasonPiece>, void, void> {
-  return sell(ports, consumer, thinking(reasoning, request), signal, options)
+  const plan = planOf(question, ports.stewardship)
+  return sell(ports, consumer, thinking(ports, reasoning, plan), signal, options)
 }
 
-function thinking(reasoning: Reasoning, request: ReasonRequest): Work<ReasonPiece, { id: string }> {
+function planOf(
+  { task, input, effort, steps, seed = 0 }: ReasonQuestion,
+  stewardship: Pick<Stewardship, 'depth' | 'values'>,
+): ReasonPlan {
+  const asked = { task, input, seed, maximumCycles: stewardship.values().sentinel.max_cycles }
+  if (effort !== undefined) return { effort, request: { ...asked, effort } }
+  if (steps !== undefined) return { effort: 'steps', request: { ...asked, steps } }
+  const { innerCycles, outerSteps, haltThreshold } = stewardship.depth()
+  return { effort: 'host', request: { ...asked, depth: { innerCycles, outerSteps, haltThreshold } } }
+}
+
+function thinking(
+  { stewardship }: ReasonPorts,
+  reasoning: Reasoning,
+  plan: ReasonPlan,
+): Work<ReasonPiece, { id: string }> {
+  const { request, effort } = plan
   const product = { id: `trm-${request.task}` }
   let boundFlop = 0n
   let flop = 0n
   return {
     product: () => product,
-    async *run(_tenant, signal) {
+    async *run(asker, signal) {
       boundFlop = await reasoning.bound(request)
       yield { type: 'prompt', promptTokens: 0 }
-      const thought = await reasoning.reason(request, signal)
+      const thought = await reasoning.reason(request, asker, signal)
       flop = BigInt(Math.ceil(thought.flop))
-      yield { type: 'thought', thought }
+      stewardship.record('TRMInference', {
+        task: request.task,
+        effort,
+        cycles: thought.cycles,
+        steps: thought.steps.length,
+        council_steps: thought.councilSteps,
+        halted: thought.halted,
+        halt_probs: thought.steps.map(({ haltProbability }) => haltProbability),
+        success: thought.verified,
+      })
+      yield { type: 'thought', thought, plan }
       yield {
         type: 'end',
         finishReason: 'stop',
@@ -45,6 +95,7 @@ function thinking(reasoning: Reasoning, request: ReasonRequest): Work<ReasonPiec
       }
     },
     depth: ({ completionTokens }) => completionTokens,
+    followsThermostat: effort === 'host',
     maxFlop: () => boundFlop,
     flop: () => flop,
   }

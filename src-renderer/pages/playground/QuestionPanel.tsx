@@ -9,6 +9,7 @@ import { SudokuEditor } from './SudokuBoard.tsx'
 import { sameAnswer } from './thought.ts'
 
 const efforts: { value: Effort; content: string }[] = [
+  { value: 'host', content: 'Host decides' },
   { value: 'low', content: 'Low' },
   { value: 'medium', content: 'Medium' },
   { value: 'high', content: 'High' },
@@ -16,6 +17,7 @@ const efforts: { value: Effort; content: string }[] = [
 ]
 
 const effortWords: Record<Effort, string> = {
+  host: 'As deep as the thermostat chose for work that is sold now.',
   low: 'A few steps, no second try.',
   medium: 'More steps; where they do not suffice, a council of noisy tries.',
   high: 'Most steps and the largest council: it can take long and cost much.',
