@@ -6,7 +6,6 @@ export {
   loadCheckpoint,
   type Manifest,
 } from './checkpoint.ts'
-export type { Depth } from './depth.ts'
 export { InferenceEngine } from './inference.ts'
 export { deliberate, type Policy } from './policy.ts'
 export { createReasoner, type Effort, type ReasonRequest } from './reasoner.ts'
