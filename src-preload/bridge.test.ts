@@ -56,6 +56,17 @@ describe('the bridge', () => {
     expect(listener.mock.calls).toEqual([[event]])
   })
 
+  it('tells main now and then what the page has taken, by number and nothing else', () => {
+    const ipc = new FakeIpc()
+    createBridge(ipc)
+    for (let seq = 1; seq <= 100; seq++) ipc.emit('tirami:event', {}, { ...event, seq })
+    expect(ipc.send.mock.calls).toEqual([
+      ['tirami:taken', 32],
+      ['tirami:taken', 64],
+      ['tirami:taken', 96],
+    ])
+  })
+
   it('ends subscriptions one by one', () => {
     const ipc = new FakeIpc()
     const bridge = createBridge(ipc)
@@ -69,6 +80,7 @@ describe('the bridge', () => {
     expect(endSecond()).toBeUndefined()
     ipc.emit('tirami:event', {}, event)
     expect(listener).toHaveBeenCalledTimes(1)
-    expect(ipc.listenerCount('tirami:event')).toBe(0)
+    // What is left is the bridge's own.
+    expect(ipc.listenerCount('tirami:event')).toBe(1)
   })
 })

@@ -1,10 +1,11 @@
-import { CALL_CHANNEL, EVENT_CHANNEL } from './channels.ts'
+import { CALL_CHANNEL, EVENT_CHANNEL, TAKEN_CHANNEL, TAKEN_EVERY } from './channels.ts'
 import { bridgeProcedureNames } from './contract/names.ts'
 import type { CallResult, HostEvent, TiramiBridge } from './contract/schemas.ts'
 
 /** The part of Electron's `ipcRenderer` that the bridge uses; the page never gets hold of it. */
 export interface BridgeIpc {
   invoke(channel: string, procedure: string, input: unknown): Promise<CallResult>
+  send(channel: string, seq: number): void
   on(channel: string, listener: (event: unknown, data: HostEvent) => void): unknown
   removeListener(channel: string, listener: (event: unknown, data: HostEvent) => void): unknown
 }
@@ -26,6 +27,13 @@ export function createBridge(ipc: BridgeIpc): TiramiBridge {
       }
     }
   }
+  let told = 0
+  // Chromium queues what a page does not take without a bound: main counts instead, and waits.
+  ipc.on(EVENT_CHANNEL, (_event, { seq }) => {
+    if (seq - told < TAKEN_EVERY && seq > told) return
+    told = seq
+    ipc.send(TAKEN_CHANNEL, seq)
+  })
   const entries = bridgeProcedureNames.map((name) => [name, (input: unknown) => call(name, input)] as const)
   return {
     // Each function answers with what main parsed by the schema of that very procedure.

@@ -25,7 +25,10 @@ serveParent(
       ...options,
       projectionWorkerUrl,
       reasoningWorkerUrl,
-      openApi: (services) => openApi(services, port),
+      // Safe mode opens no port.
+      openApi: options.safeMode
+        ? async () => ({ url: '', close: async () => undefined })
+        : (services) => openApi(services, port),
     }),
 )
 

@@ -1,4 +1,5 @@
 import type { CallResult, HostEvent, HostStatus } from '../../src-preload/contract/index.ts'
+import type { ShellReading } from '../host/index.ts'
 import type { SpawnEngine } from '../inference/index.ts'
 import { toPublicError } from '../kernel/index.ts'
 import { EngineLink, type LinkPort } from './engine-link.ts'
@@ -25,7 +26,10 @@ export interface LinkedHostOptions {
   resourcesDirectory: string
   model?: string
   port: number
+  safeMode: boolean
   spawnEngine: SpawnEngine
+  /** What main has seen last; null until it has. */
+  shell: () => ShellReading | null
 }
 
 /** Runs one host for main: starts it when told, answers calls, passes events on, asks for engines. */
@@ -37,6 +41,7 @@ export function serveParent(
   let nextEngineId = 1
   let starting: Promise<LinkedHost> | null = null
   let host: LinkedHost | null = null
+  let seen: ShellReading | null = null
 
   const spawnEngine: SpawnEngine = () => {
     const engineId = nextEngineId++
@@ -54,6 +59,8 @@ export function serveParent(
         resourcesDirectory: message.resourcesDirectory,
         ...(message.modelPath === null ? {} : { model: message.modelPath }),
         port: message.port,
+        safeMode: message.safeMode,
+        shell: () => seen,
         spawnEngine,
       })
       host = await starting
@@ -110,6 +117,9 @@ export function serveParent(
       case 'engine-exit':
         engines.get(message.engineId)?.exited(message.code)
         engines.delete(message.engineId)
+        break
+      case 'seen':
+        seen = message.reading
         break
       case 'stop':
         void stop()

@@ -8,6 +8,8 @@ import {
   PublicErrorSchema,
 } from '../../src-preload/contract/index.ts'
 
+import type { ShellReading } from '../host/index.ts'
+
 /** What main and the host process say to each other over the parent port. Both sides parse what they get. */
 
 const EngineId = z.number().int().positive()
@@ -28,6 +30,14 @@ const CallResultEnvelope = z.discriminatedUnion('ok', [
 ])
 export type CallResultEnvelope = z.infer<typeof CallResultEnvelope>
 
+const ShellReadingSchema = z.strictObject({
+  atMs: z.number().int().nonnegative(),
+  idleSeconds: z.number().int().nonnegative().nullable(),
+  locked: z.boolean().nullable(),
+  onBattery: z.boolean().nullable(),
+  thermal: z.enum(['nominal', 'fair', 'serious', 'critical']).nullable(),
+}) satisfies z.ZodType<ShellReading>
+
 export const MainToHost = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('start'),
@@ -40,11 +50,15 @@ export const MainToHost = z.discriminatedUnion('type', [
     port: z.number().int().min(0).max(65_535),
     /** The app serves the window itself; the host serves no dashboard. */
     rendererless: z.literal(true),
+    /** No model, no network: nothing is served. */
+    safeMode: z.boolean(),
   }),
   z.strictObject({ type: z.literal('call'), id: CallId, procedure: z.string().max(64), input: z.unknown() }),
   /** Comes with one end of the port to that engine. */
   z.strictObject({ type: z.literal('engine-port'), engineId: EngineId }),
   z.strictObject({ type: z.literal('engine-exit'), engineId: EngineId, code: z.number().int().nullable() }),
+  /** What only main can see of the machine and its user. */
+  z.strictObject({ type: z.literal('seen'), reading: ShellReadingSchema }),
   z.strictObject({ type: z.literal('stop') }),
 ])
 export type MainToHost = z.infer<typeof MainToHost>

@@ -1,9 +1,12 @@
 import {
   callTimeoutMs,
+  type EventData,
+  type EventName,
   type HostEvent,
   type HostStatus,
   type PublicErrorData,
 } from '../../src-preload/contract/index.ts'
+import type { ShellReading } from '../host/index.ts'
 import {
   type CallResultEnvelope,
   failure,
@@ -123,6 +126,16 @@ export class HostSupervisor<P> {
     child.post(this.#start)
   }
 
+  /** What main sees of the machine; a host that is away is told the next time. */
+  seen(reading: ShellReading): void {
+    if (this.#view.phase === 'up') this.#child?.post({ type: 'seen', reading })
+  }
+
+  /** Puts an event of main's own among those of the host. */
+  publish<E extends EventName>(name: E, data: EventData<E>): void {
+    this.#emit({ seq: 0, name, data } as HostEvent)
+  }
+
   /** Never rejects: a host that is away answers with an error that says so. */
   async call(procedure: string, input: unknown): Promise<CallResultEnvelope> {
     const view = this.#view
@@ -213,7 +226,7 @@ export class HostSupervisor<P> {
   }
 
   #spawnEngine(child: HostChild<P>, engineId: number): void {
-    if (this.#engines.has(engineId) || this.#engines.size >= MAX_ENGINES) {
+    if (this.#start.safeMode || this.#engines.has(engineId) || this.#engines.size >= MAX_ENGINES) {
       child.post({ type: 'engine-exit', engineId, code: null })
       return
     }

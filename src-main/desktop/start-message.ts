@@ -9,6 +9,7 @@ export function startMessage(given: {
   resources: string
   model: string
   apiPort: string
+  safeMode?: boolean
 }): StartMessage {
   const port = /^\d{1,5}$/.test(given.apiPort) ? Number(given.apiPort) : DEFAULT_API_PORT
   return {
@@ -18,5 +19,6 @@ export function startMessage(given: {
     modelPath: given.model === '' ? null : given.model,
     port: port <= 65_535 ? port : DEFAULT_API_PORT,
     rendererless: true,
+    safeMode: given.safeMode === true,
   }
 }

@@ -18,6 +18,7 @@ const fake = vi.hoisted(() => ({
   })[],
   app: null as unknown as EventEmitter & { quits: number },
   userData: '',
+  power: null as unknown as EventEmitter,
 }))
 
 vi.mock('electron', async () => {
@@ -62,7 +63,7 @@ vi.mock('electron', async () => {
   const app = Object.assign(new EventEmitter(), {
     quits: 0,
     isPackaged: true,
-    commandLine: { getSwitchValue: () => '' },
+    commandLine: { getSwitchValue: () => '', hasSwitch: () => false },
     enableSandbox: () => note('sandbox'),
     requestSingleInstanceLock: () => {
       note('lock')
@@ -70,6 +71,12 @@ vi.mock('electron', async () => {
     },
     whenReady: async () => note('ready'),
     getPath: () => fake.userData,
+    getVersion: () => '0.1.0',
+    getPreferredSystemLanguages: () => ['en-GB'],
+    getLoginItemSettings: () => ({ openAtLogin: false, wasOpenedAtLogin: false }),
+    setLoginItemSettings: () => undefined,
+    setAsDefaultProtocolClient: (scheme: string) => note(`scheme ${scheme}`),
+    relaunch: () => note('relaunch'),
     exit: () => note('exit'),
     quit: () => {
       app.quits += 1
@@ -83,6 +90,13 @@ vi.mock('electron', async () => {
     },
   })
   fake.app = app
+  const powerMonitor = Object.assign(new EventEmitter(), {
+    getSystemIdleTime: () => 42,
+    getSystemIdleState: () => 'active',
+    isOnBatteryPower: () => false,
+    getCurrentThermalState: () => 'nominal',
+  })
+  fake.power = powerMonitor
   return {
     app,
     BrowserWindow,
@@ -101,7 +115,27 @@ vi.mock('electron', async () => {
       setToolTip = (text: string) => note(text)
       setContextMenu = () => undefined
     },
-    ipcMain: { handle: (channel: string, given: never) => handler(`ipc ${channel}`)(given) },
+    ipcMain: {
+      handle: (channel: string, given: never) => handler(`ipc ${channel}`)(given),
+      on: (channel: string, given: never) => handler(`ipc ${channel}`)(given),
+    },
+    Notification: class extends EventEmitter {
+      static isSupported = () => true
+      readonly #title: string
+      constructor({ title }: { title: string }) {
+        super()
+        this.#title = title
+      }
+      show = () => note(`notice ${this.#title}`)
+    },
+    powerMonitor,
+    powerSaveBlocker: {
+      start: (kind: string) => {
+        note(`awake ${kind}`)
+        return 3
+      },
+      stop: (id: number) => note(`asleep ${id}`),
+    },
     nativeTheme: Object.assign(new EventEmitter(), { shouldUseDarkColors: true }),
     protocol: {
       registerSchemesAsPrivileged: () => note('scheme'),
@@ -178,10 +212,12 @@ describe('the app', () => {
       'usb',
       'request',
       'protocol',
+      'scheme tirami',
       'tray',
       'window',
       'windowOpen',
       'load app://tirami/index.html',
+      'ipc tirami:taken',
       'ipc tirami:call',
       'fork host.js',
     ])
@@ -236,7 +272,8 @@ describe('the app', () => {
     await vi.waitFor(() =>
       expect(host().posted.at(-1)).toMatchObject({ type: 'call', procedure: 'status.get' }),
     )
-    host().emit('message', { type: 'result', id: 1, result: { ok: true, result: exampleStatus() } })
+    const { id } = host().posted.at(-1) as unknown as { id: number }
+    host().emit('message', { type: 'result', id, result: { ok: true, result: exampleStatus() } })
     expect(await answer).toEqual({ ok: true, result: exampleStatus() })
 
     for (const event of [
@@ -258,6 +295,7 @@ describe('the app', () => {
     })
     expect(window().sent.at(-1)).toMatchObject(['tirami:event', { name: 'status.changed' }])
     expect(fake.log.at(-1)).toBe('Tirami Host: Paused')
+    expect(window().sent.at(-1)?.[1]).toMatchObject({ data: { state: 'paused' } })
   })
 
   it('spawns an engine for the host and joins them', () => {
@@ -270,11 +308,49 @@ describe('the app', () => {
   it('hides on close, comes back on a second start', () => {
     const preventDefault = vi.fn()
     window().visible = true
-    window().emit('close', { preventDefault })
-    expect(preventDefault).toHaveBeenCalledOnce()
-    expect(window().visible).toBe(false)
-    fake.app.emit('second-instance')
+    for (let time = 0; time < 2; time++) {
+      window().visible = true
+      window().emit('close', { preventDefault })
+      expect(window().visible).toBe(false)
+    }
+    expect(preventDefault).toHaveBeenCalledTimes(2)
+    // The first time only the owner is told that the app goes on.
+    expect(fake.log.filter((line) => line.startsWith('notice '))).toEqual(['notice Tirami Host goes on'])
+    fake.app.emit('second-instance', {}, ['tirami-host', '--x'])
     expect(window().visible).toBe(true)
+  })
+
+  it('opens the page that a link names, and no other address', () => {
+    const open = (link: string) => fake.app.emit('second-instance', {}, ['tirami-host', link])
+    open('tirami://wallet')
+    expect(fake.log.at(-1)).toBe('load app://tirami/index.html#/wallet')
+    const before = fake.log.length
+    open('tirami://wallet/../../etc')
+    open('tirami://pause')
+    fake.app.emit('open-url', { preventDefault: () => undefined }, 'tirami://evil')
+    expect(fake.log.slice(before)).toEqual([])
+    fake.app.emit('open-url', { preventDefault: () => undefined }, 'tirami://models')
+    expect(fake.log.at(-1)).toBe('load app://tirami/index.html#/models')
+  })
+
+  it('answers for itself, and tells the host what it sees of the machine', async () => {
+    const frame = { url: 'app://tirami/index.html', origin: 'app://tirami', parent: null }
+    const ask = (procedure: string, input: unknown) =>
+      invoke({ sender: { id: 7 }, senderFrame: frame }, procedure, input)
+    expect(await ask('app.get', {})).toMatchObject({
+      ok: true,
+      result: { available: true, settings: { closeToTray: true }, safeMode: null },
+    })
+    expect(await ask('app.set', { closeToTray: 'no' })).toMatchObject({
+      ok: false,
+      error: { code: 'INVALID_INPUT' },
+    })
+    expect(await ask('app.set', { notifications: { sentinelRed: false } })).toMatchObject({
+      result: { settings: { notifications: { firstEarning: true, sentinelRed: false } } },
+    })
+    expect(window().sent.at(-1)).toMatchObject(['tirami:event', { name: 'app.changed' }])
+    fake.power.emit('lock-screen')
+    expect(host().posted.at(-1)).toMatchObject({ type: 'seen', reading: { idleSeconds: 42, locked: true } })
   })
 
   it('quits only when the host has stopped', async () => {

@@ -7,19 +7,17 @@ export class AppTray {
   readonly #tray: Tray
   readonly #iconDirectory: string
   readonly #act: (action: TrayAction) => void
-  #model: TrayModel
+  #model: TrayModel | null = null
 
-  constructor(iconDirectory: string, model: TrayModel, act: (action: TrayAction) => void) {
+  constructor(iconDirectory: string, act: (action: TrayAction) => void) {
     this.#iconDirectory = iconDirectory
     this.#act = act
-    this.#model = model
     this.#tray = new Tray(this.#iconPath())
     this.#tray.on('click', () => {
       // On macOS a click opens the menu.
       if (process.platform !== 'darwin') act('open')
     })
     nativeTheme.on('updated', () => this.#tray.setImage(this.#iconPath()))
-    this.#draw(model)
   }
 
   /** Shows `model`; an equal one changes nothing, so that an open menu stays open. */
@@ -36,13 +34,23 @@ export class AppTray {
   }
 
   #iconPath(): string {
-    const file = trayIconFile(this.#model.icon, process.platform, nativeTheme.shouldUseDarkColors)
+    const file = trayIconFile(this.#model?.icon ?? 'busy', process.platform, nativeTheme.shouldUseDarkColors)
     return join(this.#iconDirectory, file)
   }
 
   #menuItem(item: TrayItem): MenuItemConstructorOptions {
     if (item.type === 'separator') return { type: 'separator' }
     if (item.type === 'text') return { label: item.label, enabled: false }
-    return { id: item.action, label: item.label, enabled: item.enabled, click: () => this.#act(item.action) }
+    if (item.type === 'menu') {
+      const submenu = item.items.map((inner) => this.#menuItem(inner))
+      return { type: 'submenu', label: item.label, enabled: item.enabled, submenu }
+    }
+    return {
+      id: item.action,
+      label: item.label,
+      enabled: item.enabled,
+      click: () => this.#act(item.action),
+      ...(item.checked === undefined ? {} : { type: 'radio' as const, checked: item.checked }),
+    }
   }
 }

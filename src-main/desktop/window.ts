@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { BrowserWindow, nativeTheme, screen } from 'electron'
 import { APP_START_URL } from './app-request.ts'
+import type { LinkedPage } from './deep-link.ts'
 import { readPreference, writePreference } from './preferences.ts'
 import { boundsOnScreen, WindowPreferences } from './window-bounds.ts'
 import { windowOptions } from './window-options.ts'
@@ -13,9 +14,15 @@ export interface MainWindowSetup {
   icon: string
   packaged: boolean
   userData: string
+  /** Started with the owner's session: nothing is shown until he asks. */
+  hidden: boolean
+  /** What closing it does. */
+  onClose(): 'hide' | 'minimize' | 'quit'
+  /** Another document is in it. */
+  onLoaded(): void
 }
 
-/** The one window. Closing it hides it: the host earns on, and the tray or a second start brings it back. */
+/** The one window. Closing it hides it, as the owner chose: the host earns on, and the tray or a second start brings it back. */
 export class MainWindow {
   readonly #window: BrowserWindow
   readonly #preferenceFile: string
@@ -32,14 +39,18 @@ export class MainWindow {
       windowOptions({ ...setup, dark: nativeTheme.shouldUseDarkColors, bounds }),
     )
     if (remembered?.maximized === true) this.#window.maximize()
-    this.#window.once('ready-to-show', () => this.#window.show())
+    if (!setup.hidden) this.#window.once('ready-to-show', () => this.#window.show())
+    this.#window.webContents.on('did-finish-load', setup.onLoaded)
     this.#window.on('resize', () => this.#saveLater())
     this.#window.on('move', () => this.#saveLater())
     this.#window.on('close', (event) => {
       this.#save()
       if (this.#mayClose) return
+      const what = setup.onClose()
+      if (what === 'quit') return
       event.preventDefault()
-      this.#window.hide()
+      if (what === 'hide') this.#window.hide()
+      else this.#window.minimize()
     })
     this.#window.webContents.on('render-process-gone', (_event, details) => {
       if (details.reason === 'clean-exit' || Date.now() - this.#lastCrashMs < CRASH_RELOAD_GAP_MS) return
@@ -61,13 +72,21 @@ export class MainWindow {
     this.#window.focus()
   }
 
+  /** Shows a page of the window; the document stays. */
+  open(page: LinkedPage): void {
+    this.show()
+    if (!this.#window.isDestroyed()) void this.#load(`#/${page === 'home' ? '' : page}`)
+  }
+
   /** From now on closing the window destroys it. */
   allowClose(): void {
     this.#mayClose = true
   }
 
-  async #load(): Promise<void> {
-    await this.#window.loadURL(APP_START_URL).catch((error: unknown) => console.error('window:', error))
+  async #load(fragment = ''): Promise<void> {
+    await this.#window
+      .loadURL(`${APP_START_URL}${fragment}`)
+      .catch((error: unknown) => console.error('window:', error))
   }
 
   #saveLater(): void {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { HostEvent } from '../../src-preload/contract/index.ts'
-import { EventLog, eventFeed } from './events.ts'
+import { eventFeed, type HostEvent } from '../../src-preload/contract/index.ts'
+import { EventLog } from './events.ts'
 
 const CHAT = 'a'.repeat(32)
 const delta = (seq: number): HostEvent => ({

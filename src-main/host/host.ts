@@ -41,6 +41,7 @@ import {
   serveEmbeddings,
 } from './serving.ts'
 import { openSettings, type UpstreamChoice } from './settings.ts'
+import { type ShellReading, withShell } from './shell-environment.ts'
 import { hostState } from './state.ts'
 import { openStewardship, type Stewardship } from './stewardship.ts'
 
@@ -119,6 +120,10 @@ export interface HostOptions {
   openApi(services: HostServices): Promise<Edge>
   /** What is known of the machine, for the owner's rules; by default what its system tells. */
   environment?: Environment
+  /** What the desktop shell sees; it goes before `environment`. */
+  shell?: () => ShellReading | null
+  /** No model is loaded, nothing is fetched and nothing is served: the owner can look and set things right. */
+  safeMode?: boolean
   clock?: Clock
   rng?: Rng
 }
@@ -138,6 +143,7 @@ const STATUS_EVENT_INTERVAL_MS = 100
 const MARKET_INTERVAL_MS = 60_000
 /** No operating system tells Node whether a network charges by volume. */
 const UNMETERED: Metering = { isMetered: () => false, onChange: () => () => undefined }
+const METERED: Metering = { ...UNMETERED, isMetered: () => true }
 
 /**
  * Builds every service once and starts them in order: ledger, keys, engine, API.
@@ -181,7 +187,8 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
       directory: join(options.dataDirectory, 'models'),
       cataloguePath: join(options.resourcesDirectory, 'catalogue.json'),
       bytesPerSecond: settings.get().downloadBytesPerSecond,
-      metering: UNMETERED,
+      // In safe mode downloads wait, as on a network that charges by volume.
+      metering: options.safeMode ? METERED : UNMETERED,
       clock,
       rng,
     }),
@@ -196,7 +203,8 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     rng,
   })
   const { engine } = desk
-  const environment = options.environment ?? createEnvironment(systemPorts(systeminformation), monitor)
+  const ownEnvironment = options.environment ?? createEnvironment(systemPorts(systeminformation), monitor)
+  const environment = options.shell ? withShell(ownEnvironment, options.shell) : ownEnvironment
   const earning = createEarning({
     dataDirectory: options.dataDirectory,
     stewardship,
@@ -207,6 +215,7 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     clock,
   })
   const startedAtMs = clock.nowMs()
+  const safeMode = options.safeMode === true
   let stopping = false
   let apiBaseUrl = ''
 
@@ -233,6 +242,7 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
       sentinel: stewardship.sentinel(),
       stopping,
       runningJobs: jobs().running,
+      safeMode,
       ledgerWritable: ledger.journal().writable,
       killSwitch: safety.stoppedBecause(),
       engine: engine.status(),
@@ -290,6 +300,7 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     model: () => desk.current()?.served ?? null,
     admit: (consumer) => {
       if (stopping) throw shuttingDown()
+      if (safeMode) throw inSafeMode()
       return earning.admit(consumer)
     },
   }
@@ -352,7 +363,7 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     serveEmbeddings: (consumer, texts, signal, how) => serveEmbeddings(ports, consumer, texts, signal, how),
   }
   const api = await options.openApi(services)
-  apiBaseUrl = `${api.url}/v1`
+  apiBaseUrl = safeMode ? '' : `${api.url}/v1`
   const market = runMarket(economy, clock, () => {
     const { running, queued } = engine.jobs()
     const { state } = engine.status()
@@ -361,7 +372,7 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     const slots = engine.loaded()?.slots ?? running
     return { activeProviders: able ? 1 : 0, pendingJobs: running + queued, slots }
   })
-  const serving = earning.start()
+  const serving = safeMode ? Promise.resolve() : earning.start()
   // Whoever wants to know asks whenServing(); until then a failure is a state, not a crash.
   serving.catch(() => announce())
 
@@ -437,6 +448,13 @@ function ledgerStatus(ledger: Ledger): HostStatus['ledger'] {
     recovery: journal.recovery,
     writable: journal.writable,
   }
+}
+
+function inSafeMode(): TiramiError {
+  return new TiramiError('SAFE_MODE', 'The app runs in safe mode: no model is loaded.', {
+    nextStep: 'Leave safe mode in the settings or the tray.',
+    httpStatus: 503,
+  })
 }
 
 function shuttingDown(): TiramiError {

@@ -11,6 +11,7 @@ export interface StateFacts {
   earning: Pick<EarningDecision, 'action' | 'code' | 'params' | 'sentence'>
   /** The host is shutting down. */
   stopping: boolean
+  safeMode?: boolean
   runningJobs: number
   ledgerWritable: boolean
   /** Why everything was stopped; null while the kill switch is off. */
@@ -35,6 +36,9 @@ export function hostState(facts: StateFacts): HostState {
   const { earning, killSwitch, sentinel } = facts
   if (facts.stopping)
     return told('draining', 'stopping', 'Shutting down: running answers are being finished.')
+  if (facts.safeMode) {
+    return told('paused', 'safe-mode', 'Safe mode: no model is loaded and nothing is served.')
+  }
   if (killSwitch !== null) {
     const reason = `Not earning: the kill switch is on (${killSwitch}).`
     return told('engine-down', 'kill-switch', reason, { why: killSwitch })

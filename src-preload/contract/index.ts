@@ -1,6 +1,7 @@
 export * from './app-settings.ts'
 export * from './earning.ts'
 export * from './errors.ts'
+export * from './event-feed.ts'
 export * from './keys.ts'
 export * from './machine.ts'
 export * from './models.ts'

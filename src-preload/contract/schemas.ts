@@ -77,6 +77,7 @@ export const HostReasonCode = z.enum([
   'ready-unloaded',
   'pausing',
   'stopping',
+  'safe-mode',
   'kill-switch',
   'ledger-unwritable',
   'sentinel-red',

@@ -1,0 +1,36 @@
+import { app } from 'electron'
+import { autostartFolder, autostarts, HIDDEN_SWITCH, setAutostart, startCommand } from './login-item.ts'
+import { say } from './saying.ts'
+import type { ShellPorts } from './shell.ts'
+
+/** Starting with the owner's session: the system's own list on macOS and Windows, an XDG entry on Linux. */
+export function loginItem(): ShellPorts['login'] {
+  const command = startCommand({
+    packaged: app.isPackaged,
+    platform: process.platform,
+    execPath: process.execPath,
+    appImage: process.env.APPIMAGE,
+  })
+  if (command === null) return { isOn: () => false, set: (on) => (on ? say('login.not-installed') : null) }
+  if (process.platform === 'linux') {
+    const folder = autostartFolder(process.env, app.getPath('home'))
+    return {
+      isOn: () => autostarts(folder, command),
+      set: (on) => setAutostart(folder, on ? command : null),
+    }
+  }
+  const args = [`--${HIDDEN_SWITCH}`]
+  return {
+    isOn: () => app.getLoginItemSettings({ args }).openAtLogin,
+    set: (on) => {
+      app.setLoginItemSettings({ openAtLogin: on, args })
+      return null
+    },
+  }
+}
+
+/** Whether this start is not the owner's own: then no window comes up. */
+export function startedHidden(): boolean {
+  if (app.commandLine.hasSwitch(HIDDEN_SWITCH)) return true
+  return process.platform === 'darwin' && app.getLoginItemSettings().wasOpenedAtLogin
+}
