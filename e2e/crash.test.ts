@@ -2,6 +2,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
 import { endProcess, type HostProcess, root, startHeadless, temporaryDirectory } from './support/host.ts'
+import { randomFrom } from './support/random.ts'
 
 /** Random moments at which a host under load is killed. */
 const KILLS = Number(process.env.TIRAMI_KILLS ?? 200)
@@ -12,17 +13,6 @@ const SEED = Number(process.env.TIRAMI_SEED ?? 20261121)
 
 const data = temporaryDirectory()
 afterAll(() => data.remove())
-
-/** mulberry32: small, seeded, good enough to choose moments. */
-function random(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
 
 interface Lane {
   directory: string
@@ -100,7 +90,7 @@ it(`no acknowledged trade is lost over ${KILLS} SIGKILLs at random moments under
   const lanes = Array.from({ length: LANES }, (_, index) => ({
     directory: join(data.path, `lane-${index}`),
     acknowledged: new Set<string>(),
-    random: random(SEED + index),
+    random: randomFrom(SEED + index),
   }))
   await Promise.all(lanes.map((lane) => runLane(lane, Math.ceil(KILLS / LANES))))
   for (const lane of lanes) {

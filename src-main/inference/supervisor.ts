@@ -31,7 +31,7 @@ interface Backoff {
   /** Wait before the first restart; doubles with every failure in a row. */
   firstMs: number
   maxMs: number
-  /** Running this long makes the next failure count as the first again. */
+  /** Running this long, or finishing a job, makes the next failure count as the first again. */
   healthyMs: number
   /** Failures in a row after which the engine gives up. */
   maxFailures: number
@@ -542,14 +542,16 @@ class Supervisor implements Engine {
     } else {
       const { jobId: _, ...event } = report
       if (event.type === 'end') {
-        if (event.finishReason !== 'cancelled') this.#measure(job)
+        if (event.finishReason !== 'cancelled') this.#finished(job)
         this.#release(job)
       }
       job.push(event)
     }
   }
 
-  #measure(job: JobChannel): void {
+  /** An engine that answers is no broken one: one caller's fatal prompt does not use up the tries of all. */
+  #finished(job: JobChannel): void {
+    this.#failuresInARow = 0
     const tookMs = Math.max(0, this.#options.clock.nowMs() - job.startedAtMs)
     const meanMs = this.#meanJobMs ?? tookMs
     this.#meanJobMs = meanMs + LATEST_JOB_WEIGHT * (tookMs - meanMs)
