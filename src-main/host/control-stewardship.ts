@@ -1,4 +1,4 @@
-import type { stewardshipProcedures } from '../../src-preload/contract/index.ts'
+import type { activityProcedures, stewardshipProcedures } from '../../src-preload/contract/index.ts'
 import type { Earning } from './earning-policy.ts'
 import type { Handlers } from './handlers.ts'
 import type { Stewardship } from './stewardship.ts'
@@ -7,7 +7,7 @@ import type { Stewardship } from './stewardship.ts'
 export function stewardshipHandlers(
   stewardship: Stewardship,
   earning: Pick<Earning, 'pause' | 'resume'>,
-): Pick<Handlers, keyof typeof stewardshipProcedures> {
+): Pick<Handlers, keyof typeof stewardshipProcedures | keyof typeof activityProcedures> {
   const consoleAfter =
     <Input>(action: (input: Input) => void) =>
     async (input: Input) => {
@@ -29,5 +29,8 @@ export function stewardshipHandlers(
       stewardship.set([{ key: 'serving.force_full_depth', value: active }], 'window'),
     ),
     'telemetry.query': (query) => stewardship.queryTelemetry(query),
+    'telemetry.csv': (query) => stewardship.telemetryCsvPart(query),
+    'telemetry.verify': () => stewardship.verifyTelemetry(),
+    'depth.map': (query) => stewardship.depthMap(query),
   }
 }

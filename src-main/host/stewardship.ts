@@ -1,10 +1,15 @@
 import { join } from 'node:path'
 import type {
   ConsoleView,
+  DepthMap,
+  DepthQuery,
   MoneyView,
   OwnerChange,
   OwnerValues,
   SentinelView,
+  TelemetryCheck,
+  TelemetryCsvPart,
+  TelemetryCsvQuery,
   TelemetryKind,
   TelemetryPage,
   TelemetryQuery,
@@ -45,12 +50,15 @@ import type { Energy } from '../hardware/index.ts'
 import { type Clock, readClockMs, TiramiError } from '../kernel/index.ts'
 import type { JournalEvent, Ledger } from '../ledger/index.ts'
 import {
+  createDepthIndex,
   openTelemetry,
   queryTelemetry,
   type TelemetryFilter,
   type TelemetryPayload,
   type TelemetryStatus,
   telemetryCsv,
+  telemetryCsvPart,
+  verifyTelemetry,
 } from '../telemetry/index.ts'
 import { type OwnerFileEvent, type OwnerSource, openOwnerFile } from './stewardship-file.ts'
 
@@ -149,6 +157,12 @@ export interface Stewardship {
   queryTelemetry(query: TelemetryQuery): Promise<TelemetryPage>
   /** Lines of CSV, header first. */
   telemetryCsv(filter: TelemetryFilter): AsyncGenerator<string>
+  /** The same in parts. */
+  telemetryCsvPart(query: TelemetryCsvQuery): Promise<TelemetryCsvPart>
+  /** Checks the whole chain. */
+  verifyTelemetry(): Promise<TelemetryCheck>
+  /** How deep the recursive model thought, over time. */
+  depthMap(query: DepthQuery): Promise<DepthMap>
   telemetryStatus(): TelemetryStatus
   /** Fires when the owner pauses or resumes by any way, an editor included. */
   onPaused(listener: (paused: boolean) => void): void
@@ -192,6 +206,7 @@ export async function openStewardship(options: StewardshipOptions): Promise<Stew
     clock,
     maxFileBytes: () => file.values().telemetry.max_file_bytes,
   })
+  const depthIndex = createDepthIndex(telemetry.directory)
   const changes = new EventTarget()
   const pauses = new EventTarget()
   const pending = new Map<string, JobEvent & { trm: bigint }>()
@@ -377,6 +392,20 @@ export async function openStewardship(options: StewardshipOptions): Promise<Stew
     telemetryCsv: async function* (filter) {
       await telemetry.flush()
       yield* telemetryCsv(telemetry.directory, filter)
+    },
+    telemetryCsvPart: async (query) => {
+      await telemetry.flush()
+      return telemetryCsvPart(telemetry.directory, query)
+    },
+    verifyTelemetry: async () => {
+      await telemetry.flush()
+      const { tornBytes: _, ...report } = await verifyTelemetry(telemetry.directory)
+      const { writable, lost } = telemetry.status()
+      return { ...report, writable, lost, checkedAtMs: nowMs() }
+    },
+    depthMap: async (query) => {
+      await telemetry.flush()
+      return depthIndex.map(query)
     },
     telemetryStatus: () => telemetry.status(),
     onPaused: (listener) => pauses.addEventListener('change', () => listener(file.values().serving.paused)),

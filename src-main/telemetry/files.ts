@@ -42,11 +42,12 @@ export interface Line {
   ended: boolean
 }
 
-/** Lines from the beginning, up to the size that was listed. Memory: one chunk and one line. */
-export async function* linesForward({ path, sizeBytes }: TelemetryFile): AsyncGenerator<Line> {
-  if (sizeBytes === 0) return
+/** Lines from the one that begins at `fromByte`, up to the size that was listed. Memory: one chunk and one line. */
+export async function* linesForward({ path, sizeBytes }: TelemetryFile, fromByte = 0): AsyncGenerator<Line> {
+  if (fromByte >= sizeBytes) return
   let rest = Buffer.alloc(0)
-  for await (const chunk of createReadStream(path, { end: sizeBytes - 1, highWaterMark: CHUNK_BYTES })) {
+  const range = { start: fromByte, end: sizeBytes - 1, highWaterMark: CHUNK_BYTES }
+  for await (const chunk of createReadStream(path, range)) {
     let from = 0
     rest = Buffer.concat([rest, chunk as Buffer])
     for (let end = rest.indexOf(NEWLINE); end !== -1; end = rest.indexOf(NEWLINE, from)) {

@@ -1,4 +1,10 @@
-import type { TelemetryPage, TelemetryQuery, TelemetryRecord } from '../../src-preload/contract/index.ts'
+import type {
+  TelemetryCsvPart,
+  TelemetryCsvQuery,
+  TelemetryPage,
+  TelemetryQuery,
+  TelemetryRecord,
+} from '../../src-preload/contract/index.ts'
 import { linesBackward, linesForward, telemetryFiles } from './files.ts'
 import { decodeLine } from './format.ts'
 
@@ -29,26 +35,56 @@ export async function queryTelemetry(directory: string, query: TelemetryQuery): 
   return { events, nextBeforeSeq: null }
 }
 
-/** Every event that fits, oldest first. Memory: one line. */
+/** Every event from `fromSeq` on that fits, oldest first. Memory: one line. */
 export async function* readTelemetry(
   directory: string,
   filter: TelemetryFilter = {},
+  fromSeq = 1,
 ): AsyncGenerator<TelemetryRecord> {
   const wanted = matcher(filter)
-  for (const file of await telemetryFiles(directory)) {
+  const files = await telemetryFiles(directory)
+  const first = files.findLastIndex((file) => file.firstSeq <= fromSeq)
+  for (const file of files.slice(Math.max(0, first))) {
     for await (const { text, ended } of linesForward(file)) {
       const decoded = ended ? decodeLine(text) : null
-      if (decoded && 'record' in decoded && wanted(decoded.record)) yield decoded.record
+      if (!decoded || !('record' in decoded) || decoded.record.seq < fromSeq) continue
+      if (wanted(decoded.record)) yield decoded.record
     }
   }
 }
 
+const CSV_HEADER = 'seq,ts,event_type,payload,hash\r\n'
+/** A part stays well below what a call may carry. */
+const CSV_PART_EVENTS_MAX = 2_000
+const CSV_PART_CHARACTERS_MAX = 2_000_000
+
 /** The same as CSV (RFC 4180), header first. */
 export async function* telemetryCsv(directory: string, filter: TelemetryFilter = {}): AsyncGenerator<string> {
-  yield 'seq,ts,event_type,payload,hash\r\n'
-  for await (const { seq, ts, event_type, payload, hash } of readTelemetry(directory, filter)) {
-    yield `${[seq, ts, event_type, JSON.stringify(payload), hash].map(csvCell).join(',')}\r\n`
+  yield CSV_HEADER
+  for await (const record of readTelemetry(directory, filter)) yield csvRow(record)
+}
+
+/** The same in parts, for a reader that takes one after the other. */
+export async function telemetryCsvPart(
+  directory: string,
+  { fromSeq, ...filter }: TelemetryCsvQuery,
+): Promise<TelemetryCsvPart> {
+  const rows = fromSeq === 1 ? [CSV_HEADER] : []
+  let [events, characters] = [0, 0]
+  for await (const record of readTelemetry(directory, filter, fromSeq)) {
+    if (events >= CSV_PART_EVENTS_MAX || characters >= CSV_PART_CHARACTERS_MAX) {
+      return { text: rows.join(''), events, nextSeq: record.seq }
+    }
+    const row = csvRow(record)
+    rows.push(row)
+    events++
+    characters += row.length
   }
+  return { text: rows.join(''), events, nextSeq: null }
+}
+
+function csvRow({ seq, ts, event_type, payload, hash }: TelemetryRecord): string {
+  return `${[seq, ts, event_type, JSON.stringify(payload), hash].map(csvCell).join(',')}\r\n`
 }
 
 function csvCell(value: string | number): string {

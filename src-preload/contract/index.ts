@@ -1,3 +1,4 @@
+export * from './activity.ts'
 export * from './app-settings.ts'
 export * from './earning.ts'
 export * from './errors.ts'

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { activityProcedures } from './activity.ts'
 import { AppView, appProcedures } from './app-settings.ts'
 import { EarningReasonCode, EarningView, earningProcedures, ReasonParams } from './earning.ts'
 import { type PublicErrorData, PublicErrorSchema } from './errors.ts'
@@ -209,6 +210,7 @@ export const procedures = {
   ...reasonProcedures,
   ...stewardshipProcedures,
   ...moneyProcedures,
+  ...activityProcedures,
   ...appProcedures,
   ...earningProcedures,
   'earnings.get': { input: z.strictObject({ range: EarningsRange }), output: Earnings },

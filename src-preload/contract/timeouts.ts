@@ -7,6 +7,8 @@ const LONG_CALL_TIMEOUT_MS: Partial<Record<ProcedureName, number>> = {
   'models.connect': 2 * 60_000,
   'models.add': 2 * 60_000,
   'reason.run': 2 * 60_000,
+  'telemetry.verify': 2 * 60_000,
+  'telemetry.csv': 2 * 60_000,
 }
 
 /** How long the host may take for a call before the window says that it did not answer, over any transport. */

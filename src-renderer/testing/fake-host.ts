@@ -20,6 +20,7 @@ import type {
   Trade,
 } from '../../src-preload/contract/index.ts'
 import { isProcedureName, procedures } from '../../src-preload/contract/index.ts'
+import { fakeActivity } from './activity-samples.ts'
 import { fakeApp, sampleApp } from './fake-app.ts'
 import { fakeKeys, fakeWallet, richWallet, sampleWallet, severalKeys } from './fake-economy.ts'
 import { busySafety, fakeSafety, fakeSettings, sampleSafety, sampleSettings } from './fake-settings.ts'
@@ -212,6 +213,7 @@ export class FakeHost {
     ...fakeStewardship(redSentinel()),
     ...fakeWallet(richWallet()),
     ...fakeKeys(severalKeys()),
+    ...fakeActivity(() => this.#trades.length > 0),
     ...fakeApp(sampleApp(), (view) => this.#send('app.changed', view)),
     ...fakeSettings(sampleSettings()),
     ...fakeSafety(busySafety()),

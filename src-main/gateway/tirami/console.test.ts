@@ -113,7 +113,7 @@ it('the console changes the file and answers with the whole view', async () => {
   expect(() => stewardship.assertMayServe()).toThrow(expect.objectContaining({ code: 'HOST_PAUSED' }))
   expect((await call('POST', 'console/resume')).json().values.serving.paused).toBe(false)
   const full = (await call('POST', 'console/full-depth', { active: true })).json()
-  expect(full.thermostat).toMatchObject({ forced: true, inner_cycles: 8, outer_steps: 5 })
+  expect(full.thermostat).toMatchObject({ forced: true, inner_cycles: 8, outer_steps: 16 })
   const { fields } = (await call('GET', 'console')).json()
   expect(fields).toContainEqual(
     expect.objectContaining({
