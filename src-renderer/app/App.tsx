@@ -22,6 +22,7 @@ const loaders: Record<LazyPage, () => Promise<ComponentType>> = {
   wallet: () => import('../pages/wallet/WalletPage.tsx').then(({ WalletPage }) => WalletPage),
   keys: () => import('../pages/keys/KeysPage.tsx').then(({ KeysPage }) => KeysPage),
   safety: () => import('../pages/safety/SafetyPage.tsx').then(({ SafetyPage }) => SafetyPage),
+  settings: () => import('../pages/settings/SettingsPage.tsx').then(({ SettingsPage }) => SettingsPage),
 }
 
 const load = (name: LazyPage): Promise<{ default: ComponentType }> =>

@@ -1,4 +1,13 @@
-import { Boxes, BrainCircuit, House, KeyRound, type LucideIcon, ShieldCheck, Wallet } from 'lucide-react'
+import {
+  Boxes,
+  BrainCircuit,
+  House,
+  KeyRound,
+  type LucideIcon,
+  Settings,
+  ShieldCheck,
+  Wallet,
+} from 'lucide-react'
 
 /**
  * The pages in the order of the navigation, which in full is: Home, Activity, Models, Chat, Playground, Wallet, Keys,
@@ -12,6 +21,7 @@ export const pages = {
   wallet: { href: '#/wallet', icon: Wallet },
   keys: { href: '#/keys', icon: KeyRound },
   safety: { href: '#/safety', icon: ShieldCheck },
+  settings: { href: '#/settings', icon: Settings },
 } as const satisfies Record<string, { href: string; icon: LucideIcon }>
 
 export type PageName = keyof typeof pages

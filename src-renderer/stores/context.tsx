@@ -1,8 +1,10 @@
 import { createContext, type ReactNode, use } from 'react'
 import { type StoreApi, useStore } from 'zustand'
 import type { AppState } from './app.ts'
+import type { BackupCheckState } from './backup-check.ts'
 import type { ChatState } from './chat.ts'
 import type { ConnectionState } from './connection.ts'
+import type { EarningPolicyState } from './earning-policy.ts'
 import type { EarningsState } from './earnings.ts'
 import type { GuardHistoryState } from './guard-history.ts'
 import type { Stores } from './index.ts'
@@ -10,6 +12,7 @@ import type { KeysState } from './keys.ts'
 import type { LanguageState } from './language.ts'
 import type { ModelsState } from './models.ts'
 import type { OwnerState } from './owner.ts'
+import type { OwnerFileState } from './owner-file.ts'
 import type { PlaygroundState } from './playground.ts'
 import type { SafetyState } from './safety.ts'
 import type { SensorsState } from './sensors.ts'
@@ -120,4 +123,16 @@ export function useApp<T>(select: (state: AppState) => T): T {
 
 export function useGuardHistory<T>(select: (state: GuardHistoryState) => T): T {
   return useStore(useStores().guardHistory, select)
+}
+
+export function useEarningPolicy<T>(select: (state: EarningPolicyState) => T): T {
+  return useStore(useStores().earningPolicy, select)
+}
+
+export function useOwnerFile<T>(select: (state: OwnerFileState) => T): T {
+  return useStore(useStores().ownerFile, select)
+}
+
+export function useBackupCheck<T>(select: (state: BackupCheckState) => T): T {
+  return useStore(useStores().backupCheck, select)
 }

@@ -1,12 +1,15 @@
 import type { HostClient, HostEvent, HostStatus } from '../../src-preload/contract/index.ts'
 import { createAppStore } from './app.ts'
+import { createBackupCheckStore } from './backup-check.ts'
 import { createChatStore } from './chat.ts'
 import { createConnectionStore } from './connection.ts'
+import { createEarningPolicyStore } from './earning-policy.ts'
 import { createEarningsStore } from './earnings.ts'
 import { createGuardHistoryStore } from './guard-history.ts'
 import { createKeysStore } from './keys.ts'
 import { createModelsStore } from './models.ts'
 import { createOwnerStore } from './owner.ts'
+import { createOwnerFileStore } from './owner-file.ts'
 import { createPlaygroundStore } from './playground.ts'
 import { createSafetyStore } from './safety.ts'
 import { createSensorsStore } from './sensors.ts'
@@ -33,6 +36,9 @@ export function createStores(client: HostClient) {
     safety: createSafetyStore(client),
     sentinel: createSentinelStore(client),
     owner: createOwnerStore(client),
+    ownerFile: createOwnerFileStore(client),
+    backupCheck: createBackupCheckStore(client),
+    earningPolicy: createEarningPolicyStore(client),
     settings: createSettingsStore(client),
     app: createAppStore(client),
     guardHistory: createGuardHistoryStore(client),

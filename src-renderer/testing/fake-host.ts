@@ -22,6 +22,7 @@ import type {
 import { isProcedureName, procedures } from '../../src-preload/contract/index.ts'
 import { fakeActivity } from './activity-samples.ts'
 import { fakeApp, sampleApp } from './fake-app.ts'
+import { fakeEarning, sampleEarningView } from './fake-earning.ts'
 import { fakeKeys, fakeWallet, richWallet, sampleWallet, severalKeys } from './fake-economy.ts'
 import { busySafety, fakeSafety, fakeSettings, sampleSafety, sampleSettings } from './fake-settings.ts'
 import { fakeStewardship, redSentinel, sampleSentinel } from './fake-stewardship.ts'
@@ -71,20 +72,6 @@ const ENGINE_ERROR: PublicErrorData = {
 }
 
 type Handlers = { [P in ProcedureName]: (input: ProcedureInput<P>) => ProcedureOutput<P> }
-
-const notAskedYet = (): never => {
-  throw new Error('the window does not ask this yet')
-}
-const NOT_ASKED_YET = {
-  'earning.get': notAskedYet,
-  'earning.setMode': notAskedYet,
-  'earning.pause': notAskedYet,
-  'earning.resume': notAskedYet,
-  'earning.snooze': notAskedYet,
-  'earning.wake': notAskedYet,
-  'earning.finish': notAskedYet,
-  'earning.setPolicy': notAskedYet,
-}
 
 export class FakeHost {
   /** Milliseconds before each answer, to see what waits. */
@@ -209,7 +196,7 @@ export class FakeHost {
   }
 
   #handlers: Handlers = {
-    ...NOT_ASKED_YET,
+    ...fakeEarning(sampleEarningView()),
     ...fakeStewardship(redSentinel()),
     ...fakeWallet(richWallet()),
     ...fakeKeys(severalKeys()),

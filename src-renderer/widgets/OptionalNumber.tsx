@@ -14,7 +14,7 @@ interface OptionalNumberProps {
   unit: string
   min: number
   max: number
-  step: number
+  step: number | 'any'
   /** Proposed when a number is chosen and there is none. */
   proposal: number
   value: number | null

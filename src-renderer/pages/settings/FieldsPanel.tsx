@@ -1,0 +1,56 @@
+import type { OwnerField } from '../../../src-preload/contract/index.ts'
+import { useTranslation } from '../../i18n/index.ts'
+import { useConnection, useOwner } from '../../stores/context.tsx'
+import { Card, ErrorState, Notice } from '../../widgets/index.ts'
+import { Pending } from '../Pending.tsx'
+import { FieldRow } from './FieldRow.tsx'
+import { fieldsOf, type GroupName } from './fields.ts'
+
+/** Values of the owner's file that belong together, each with its own control. */
+export function FieldsPanel({ id }: { id: GroupName }) {
+  const { t } = useTranslation('settings')
+  const view = useOwner((state) => state.view)
+  const fields = view === null ? [] : fieldsOf(id, view.fields)
+  if (view !== null && fields.length === 0) return null
+  return (
+    <Card id={`settings-${id}`} title={t(`groups.${id}.title`)}>
+      <p className="muted settings__hint">{t(`groups.${id}.text`)}</p>
+      <OwnerPending>
+        <Fields fields={fields} />
+      </OwnerPending>
+    </Card>
+  )
+}
+
+export function Fields({ fields }: { fields: readonly OwnerField[] }) {
+  const currency = useOwner((state) => state.view?.values.prices.currency ?? '')
+  return (
+    <div className="fields">
+      {fields.map((field) => (
+        <FieldRow key={field.key} field={field} currency={currency} />
+      ))}
+    </div>
+  )
+}
+
+/** Nothing can be changed while the file has a fault, and nothing is shown before it was read. */
+export function OwnerPending({ children }: { children: React.ReactNode }) {
+  const { t } = useTranslation('settings')
+  const view = useOwner((state) => state.view)
+  const loadError = useOwner((state) => state.loadError)
+  const load = useOwner((state) => state.load)
+  const offline = useConnection((state) => state.phase === 'offline')
+  if (view === null) return <Pending what={t('what')} error={loadError} onRetry={() => void load()} />
+  return (
+    <>
+      {loadError === null || offline ? null : <ErrorState error={loadError} onRetry={() => void load()} />}
+      {view.problem === null ? null : (
+        <Notice title={t('file.problem')}>
+          {view.problem.line === null ? '' : `${t('file.line', { line: view.problem.line })} `}
+          <span lang="en">{view.problem.reason}</span> {t('file.lastGood')}
+        </Notice>
+      )}
+      {children}
+    </>
+  )
+}
