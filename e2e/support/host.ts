@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -35,6 +35,7 @@ export function temporaryDirectory(): { path: string; remove(): void } {
 
 /** Starts the built product as a user does, without npm's own start-up time. */
 export async function startHeadless(dataDirectory: string, ...extra: string[]): Promise<HostProcess> {
+  skipGuide(dataDirectory)
   const { child, line } = await firstLine([
     join(root, 'out/main/headless.js'),
     '--data-dir',
@@ -58,6 +59,14 @@ export async function startHeadless(dataDirectory: string, ...extra: string[]): 
       }),
     end: (signal) => endProcess(child, signal),
   }
+}
+
+/** The window begins with its first-run guide otherwise; a host that has settings already is left alone. */
+function skipGuide(dataDirectory: string): void {
+  const path = join(dataDirectory, 'settings.json')
+  if (existsSync(path)) return
+  mkdirSync(dataDirectory, { recursive: true })
+  writeFileSync(path, JSON.stringify({ guide: { state: 'skipped', step: 'machine' } }))
 }
 
 /** Runs a Node program until it has printed one line of JSON, or has ended. */

@@ -7,6 +7,7 @@ import { type Look, LookProvider, StoresProvider } from '../stores/context.tsx'
 import type { Stores } from '../stores/index.ts'
 import { Skeleton } from '../widgets/index.ts'
 import { CrashBoundary } from './CrashBoundary.tsx'
+import { FirstRunGate } from './FirstRunGate.tsx'
 import { PageMissing } from './PageMissing.tsx'
 import type { PageName } from './pages.ts'
 import { Shell } from './Shell.tsx'
@@ -51,7 +52,9 @@ export function App({ stores, look }: { stores: Stores; look: Look }) {
       <I18nProvider locale={locale}>
         <LookProvider look={look}>
           <StoresProvider stores={stores}>
-            <Shell page={page}>{page === 'home' ? <HomePage /> : <OtherPage page={page} />}</Shell>
+            <FirstRunGate>
+              <Shell page={page}>{page === 'home' ? <HomePage /> : <OtherPage page={page} />}</Shell>
+            </FirstRunGate>
           </StoresProvider>
         </LookProvider>
       </I18nProvider>

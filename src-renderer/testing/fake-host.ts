@@ -59,6 +59,7 @@ export const fakeStates = [
   'busy-models',
   'no-models',
   'degraded',
+  'first-run',
 ] as const
 export type FakeState = (typeof fakeStates)[number]
 
@@ -103,15 +104,17 @@ export class FakeHost {
 
   enter(state: FakeState): void {
     const now = Date.now()
-    const count = state === 'fresh' || state === 'starting' ? 0 : 640
+    const count = state === 'fresh' || state === 'first-run' || state === 'starting' ? 0 : 640
     this.#models =
       state === 'busy-models' ? busyModels() : state === 'no-models' ? noModels() : sampleModels()
     this.#failing = state === 'failing'
     this.#handlers = {
       ...this.#handlers,
-      ...fakeWallet(state === 'fresh' ? sampleWallet() : richWallet()),
+      ...fakeWallet(state === 'fresh' || state === 'first-run' ? sampleWallet() : richWallet()),
       ...fakeKeys(state === 'fresh' ? [] : severalKeys()),
-      ...fakeSettings(sampleSettings()),
+      ...fakeSettings(
+        sampleSettings(state === 'first-run' ? { guide: { state: 'open', step: 'machine' } } : {}),
+      ),
       ...fakeStewardship(state === 'fresh' ? sampleSentinel() : redSentinel()),
       ...fakeSafety(state === 'fresh' ? sampleSafety() : busySafety()),
     }
@@ -133,6 +136,7 @@ export class FakeHost {
       recovered: {},
       failing: {},
       'busy-models': {},
+      'first-run': {},
       'no-models': { model: null, reason: 'No model is chosen, so there is nothing to serve.' },
       degraded: {
         engine: { ...sampleStatus().engine, backend: 'cpu', deviceName: 'AMD Ryzen 9 7900X' },

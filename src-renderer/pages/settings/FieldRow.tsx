@@ -8,6 +8,7 @@ import { useSubject } from '../use-subject.ts'
 import { proposalOf, unitOf } from './fields.ts'
 
 const NUMBER_MAX = 1e12
+const BOUND_WORTH_SAYING = 100_000
 
 /** One value of `owner.yaml`: its name, what it means, and the control that fits it. */
 export function FieldRow({ field, currency }: { field: OwnerField; currency: string }) {
@@ -58,7 +59,8 @@ function FieldHint({ field, currency }: { field: OwnerField; currency: string })
   const unit = unitOf(key, currency)
   const shown = (number: number) => `${formatNumber(number, { maximumFractionDigits: 10 })} ${unit}`.trim()
   const bounds =
-    minimum === null || maximum === null || type === 'text'
+    // A bound that nobody comes near says nothing.
+    minimum === null || maximum === null || maximum > BOUND_WORTH_SAYING || type === 'text'
       ? ''
       : t('field.bounds', { min: shown(minimum), max: shown(maximum) })
   const usual =

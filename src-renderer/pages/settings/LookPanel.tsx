@@ -1,14 +1,16 @@
 import { languageNames, useTranslation } from '../../i18n/index.ts'
-import { useLanguage, useTheme } from '../../stores/context.tsx'
+import { useLanguage, useSettings, useTheme } from '../../stores/context.tsx'
 import { languageChoices } from '../../stores/language.ts'
 import { themes } from '../../stores/theme.ts'
-import { Card, Segmented, Select } from '../../widgets/index.ts'
+import { Button, Card, Segmented, Select } from '../../widgets/index.ts'
+import { useSubject } from '../use-subject.ts'
 
 /** Language and theme belong to this window, not to the host. */
 export function LookPanel() {
   const { t } = useTranslation(['settings', 'shell'])
   const { theme, select } = useTheme((state) => state)
   const language = useLanguage((state) => state)
+  const guide = useSubject(useSettings, 'guide')
   return (
     <Card id="look" title={t('look.title')}>
       <p className="muted settings__hint">{t('look.text')}</p>
@@ -34,6 +36,17 @@ export function LookPanel() {
           value={language.choice}
           onChange={(next) => void language.select(next)}
         />
+        <div className="setting">
+          <div>
+            <Button
+              disabled={guide.blocked}
+              onClick={() => void guide.run('settings.guide', { state: 'open', step: 'machine' })}
+            >
+              {t('guide.again')}
+            </Button>
+          </div>
+          <p className="setting__hint">{t('guide.againText')}</p>
+        </div>
       </div>
     </Card>
   )

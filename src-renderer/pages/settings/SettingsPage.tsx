@@ -59,7 +59,7 @@ export function SettingsPage() {
   const [tab, setTab] = useState<TabName>('hours')
   useFreshViews()
   return (
-    <div className="settings">
+    <div className="settings-page">
       <header className="page-head">
         <h1>{t('title')}</h1>
         <p className="muted">{t('lead')}</p>
