@@ -1,6 +1,7 @@
 import LogisticRegression from 'ml-logistic-regression'
 import { Matrix } from 'ml-matrix'
 import { RandomForestRegression } from 'ml-random-forest'
+import { seededRandom } from '../../src-main/tensor/index.ts'
 
 /** Examples as the baselines read them. */
 export interface LabelledVectors {
@@ -80,52 +81,69 @@ function normalised(scores: readonly number[], classes: number): number[] {
 
 /** Examples that one tree sees at most: the library tries every value of every feature, in quadratic time. */
 const TREE_EXAMPLES_MAX = 1000
+/** Parts of a forest that see different examples, where there are more than one tree may see. */
+const PARTS_OF_MANY = 10
 /** Least examples of a leaf, with few examples and with many. */
 const [LEAF, LEAF_OF_MANY] = [2, 25]
 /** Part of the features that a tree sees; the library draws them once per tree, not per node. */
 const FEATURE_SHARE = 2 / 3
+/** The library takes a split without any error for none: some examples' labels are moved by so little that none is perfect. */
+const [MOVED_EXAMPLES, MOVED_BY] = [8, 1e-3]
 
 /**
  * A random forest by a library (ml-random-forest), one per class: trees on resampled examples whose leaves hold the share
- * of the class, averaged. The library's own classifier only counts votes, which was worse on both funnels.
+ * of the class, averaged. The library's own classifier only counts votes, which was worse on both funnels; its own limit
+ * on examples takes the first ones, so that they are drawn here.
  */
 export function trainForest(
   { vectors, labels, classes }: LabelledVectors,
   { trees, seed }: { trees: number; seed: number },
 ): Classifier {
-  const columns = vectors[0]?.length ?? 1
-  const inputs = vectors.map((vector) => [...vector])
+  const random = seededRandom(seed)
+  const many = vectors.length > TREE_EXAMPLES_MAX
+  const parts = many ? Math.min(PARTS_OF_MANY, trees) : 1
   // Two classes need one forest: the other's probability is what is left.
-  // Its types do not know of this option.
-  const sampled: object = { maxSamples: Math.min(TREE_EXAMPLES_MAX, inputs.length) }
   const told = classes === 2 ? [1] : Array.from({ length: classes }, (_, label) => label)
-  const forests = told.map((label) => {
-    const forest = new RandomForestRegression({
-      seed: seed + label,
-      nEstimators: trees,
-      maxFeatures: Math.max(1, Math.round(FEATURE_SHARE * columns)),
-      replacement: false,
-      useSampleBagging: true,
-      noOOB: true,
-      ...sampled,
-      treeOptions: { minNumSamples: inputs.length < MANY ? LEAF : LEAF_OF_MANY },
-    })
-    forest.train(
-      inputs,
-      labels.map((one) => Number(one === label)),
-    )
-    return forest
-  })
+  const forests = told.map((label) =>
+    Array.from({ length: parts }, (_, part) => {
+      const drawn = many
+        ? Array.from({ length: TREE_EXAMPLES_MAX }, () => Math.floor(random() * vectors.length))
+        : [...vectors.keys()]
+      const forest = new RandomForestRegression({
+        seed: seed + label + classes * part,
+        nEstimators: Math.ceil(trees / parts),
+        maxFeatures: Math.max(1, Math.round(FEATURE_SHARE * (vectors[0]?.length ?? 1))),
+        replacement: false,
+        useSampleBagging: true,
+        noOOB: true,
+        treeOptions: { minNumSamples: many ? LEAF_OF_MANY : LEAF },
+      })
+      forest.train(
+        drawn.map((i) => [...(vectors[i] ?? [])]),
+        drawn.map((i, place) =>
+          Math.abs(Number(labels[i] === label) - (place < MOVED_EXAMPLES ? MOVED_BY : 0)),
+        ),
+      )
+      return forest
+    }),
+  )
   return {
     probabilities(some) {
       if (some.length === 0) return []
-      const shares = forests.map((forest) => forest.predict(some.map((vector) => [...vector])))
+      const rows = some.map((vector) => [...vector])
+      const shares = forests.map((own) => {
+        const predictions = own.map((forest) => forest.predict(rows))
+        return rows.map((_, row) => predictions.reduce((sum, values) => sum + (values[row] ?? 0), 0) / parts)
+      })
       return some.map((_, row) => {
         const own = shares.map((values) => values[row] ?? 0)
         return classes === 2 ? [1 - (own[0] ?? 0), own[0] ?? 0] : normalised(own, classes)
       })
     },
     flopPerAnswer:
-      forests.length * trees * (Math.ceil(Math.log2(Math.min(TREE_EXAMPLES_MAX, inputs.length))) + 1),
+      told.length *
+      parts *
+      Math.ceil(trees / parts) *
+      (Math.ceil(Math.log2(Math.min(TREE_EXAMPLES_MAX, vectors.length))) + 1),
   }
 }
