@@ -92,7 +92,10 @@ module.exports = {
       name: 'resolvable',
       severity: 'error',
       from: {},
-      to: { couldNotResolve: true, pathNot: ['^electron$', '^csv-parse/sync$', '^vite(/client)?$', '^@vitejs/plugin-react$'] },
+      to: {
+        couldNotResolve: true,
+        pathNot: ['^electron$', '^csv-parse/sync$', '^vite(/client)?$', '^@vitejs/plugin-react$'],
+      },
     },
   ],
   options: {
