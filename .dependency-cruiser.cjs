@@ -11,6 +11,9 @@ const rooms = {
   earning: ['kernel'],
   telemetry: ['kernel'],
   backup: ['kernel', 'ledger'],
+  mesh: ['kernel'],
+  // Trades between hosts are the ledger's: their bytes, their tree.
+  market: ['kernel', 'ledger', 'mesh'],
   host: [
     'kernel',
     'ledger',
@@ -21,6 +24,8 @@ const rooms = {
     'earning',
     'telemetry',
     'backup',
+    'mesh',
+    'market',
     'gateway-door',
   ],
 }

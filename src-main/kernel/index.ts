@@ -2,5 +2,13 @@ export { bytesFromHex, concatBytes, hexFromBytes, sha256, u64le, utf8 } from './
 export { type KeyPair, keyPairFromSeed, verifyStrict } from './ed25519.ts'
 export { type PublicError, TiramiError, toPublicError } from './errors.ts'
 export { MerkleLog } from './merkle.ts'
-export { type Clock, type Rng, readClockMs, systemClock, systemRng } from './ports.ts'
+export {
+  type Clock,
+  type Rng,
+  readClockMs,
+  systemClock,
+  systemRng,
+  systemTimers,
+  type Timers,
+} from './ports.ts'
 export { FLOP_PER_TRM, MAX_AMOUNT_TRM, trmFromFlop } from './trm.ts'

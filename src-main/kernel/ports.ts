@@ -31,3 +31,16 @@ export interface Rng {
 export const systemClock: Clock = { nowMs: () => Date.now() }
 
 export const systemRng: Rng = { bytes: (length) => new Uint8Array(randomBytes(length)) }
+
+/** One-shot timers, injected so that tests and simulations need not wait. */
+export interface Timers {
+  /** @param delayMs milliseconds. @returns a function that cancels it. */
+  after(delayMs: number, action: () => void): () => void
+}
+
+export const systemTimers: Timers = {
+  after: (delayMs, action) => {
+    const handle = setTimeout(action, delayMs)
+    return () => clearTimeout(handle)
+  },
+}
