@@ -10,6 +10,7 @@ export { statementCsv, statementJson } from './statement.ts'
 export { diskStorage, memoryStorage, type Storage, type StoredFile } from './storage.ts'
 export { readTiramiLedger } from './tirami-import.ts'
 export { canonicalTradeBytes, tradeLeafHash } from './trade.ts'
+export { TransparencyTree } from './transparency.ts'
 export type {
   JobFacts,
   JournalEvent,

@@ -1,0 +1,28 @@
+/** Two hosts do not agree about a job. Kept in the journal, with what each had signed. */
+export interface Dispute {
+  provider: string
+  consumer: string
+  /** 32 hex digits: the job. */
+  nonce: string
+  model: string
+  reason: DisputeReason
+  /** One sentence for a person. */
+  sentence: string
+  /** Signed messages and terms, as hex of the bytes that were signed or sent. */
+  evidence: { what: string; hex: string }[]
+}
+
+export type DisputeReason =
+  /** The provider quoted a price above the one it had signed to everybody. */
+  | 'price-above-signed'
+  /** The provider's bill does not follow from the quote and from what came. */
+  | 'bill-wrong'
+  /** The consumer did not sign for all that it was sent. */
+  | 'not-countersigned'
+  /** The consumer signed for more than the provider had booked when it waited no longer, or came too late. */
+  | 'settled-late'
+  /** The provider showed two histories of its trades. */
+  | 'two-histories'
+
+/** Longest evidence of one dispute in bytes, so that it fits into one record of the journal. */
+export const EVIDENCE_BYTES_MAX = 16 * 1024

@@ -1,0 +1,126 @@
+import { hexFromBytes } from '../kernel/index.ts'
+import { canonicalTradeBytes, type SignedTrade, TransparencyTree } from '../ledger/index.ts'
+import type { PriceSignal } from './offer.ts'
+import { isSound, jobKey, tradeIdOf } from './trades.ts'
+
+/** A trade between two other hosts, or one of them and this one, with both signatures checked here. */
+export interface ObservedTrade {
+  tradeId: string
+  trade: SignedTrade
+  firstSeenMs: number
+}
+
+export const OBSERVED_MAX = 50_000
+const MIRRORS_MAX = 256
+
+/** The trades that another host says it has booked, in its order. */
+interface Mirror {
+  tree: TransparencyTree
+}
+
+export type Compared =
+  /** Nothing is missing. */
+  | 'same'
+  /** The host has more than this one knows of it. */
+  | 'behind'
+  /** An older state of the same history. */
+  | 'older'
+  /** Not what it had shown before. */
+  | 'forked'
+
+/**
+ * What this host knows of the trades of others. They are never booked: who owes whom elsewhere is not this ledger's to
+ * say. They show that a host has really traded.
+ */
+export class Observatory {
+  readonly #trades = new Map<string, ObservedTrade>()
+  /** Of the checkpoints of one job the one with the highest amount counts. */
+  readonly #byJob = new Map<string, string>()
+  readonly #mirrors = new Map<string, Mirror>()
+  readonly #max: number
+
+  constructor(max = OBSERVED_MAX) {
+    this.#max = max
+  }
+
+  /** Checks both signatures. @returns `known` too for an earlier checkpoint of a job that is known */
+  observe(trade: SignedTrade, nowMs: number): 'new' | 'known' | 'unsound' {
+    const tradeId = tradeIdOf(trade.terms)
+    if (this.#trades.has(tradeId)) return 'known'
+    if (!isSound(trade)) return 'unsound'
+    const job = jobKey(trade.terms)
+    const before = this.#trades.get(this.#byJob.get(job) ?? '')
+    if (before && before.trade.terms.amountTrm >= trade.terms.amountTrm) return 'known'
+    if (before) this.#trades.delete(before.tradeId)
+    this.#byJob.set(job, tradeId)
+    this.#trades.set(tradeId, { tradeId, trade, firstSeenMs: nowMs })
+    if (this.#trades.size > this.#max) this.#forgetOne()
+    return 'new'
+  }
+
+  get(tradeId: string): ObservedTrade | undefined {
+    return this.#trades.get(tradeId)
+  }
+
+  get size(): number {
+    return this.#trades.size
+  }
+
+  /** Newest first. */
+  latest(limit: number): ObservedTrade[] {
+    return [...this.#trades.values()].slice(-limit).reverse()
+  }
+
+  /** Trades of the other host that are mirrored here, from its first one on. */
+  mirrored(origin: string): number {
+    return this.#mirrors.get(origin)?.tree.size ?? 0
+  }
+
+  compare(origin: string, { size, rootHex }: PriceSignal['log']): Compared {
+    const { tree } = this.#mirror(origin)
+    if (size > tree.size) return 'behind'
+    if (hexFromBytes(tree.root(size)) !== rootHex) return 'forked'
+    return size === tree.size ? 'same' : 'older'
+  }
+
+  /**
+   * The next trades of the origin's history. All or none: `false` when one is not a sound trade of the origin, or the
+   * whole does not lead to the root that it signed.
+   */
+  extend(origin: string, trades: readonly SignedTrade[], signed: PriceSignal['log']): boolean {
+    const { tree } = this.#mirror(origin)
+    const isOfOrigin = ({ terms }: SignedTrade) => terms.provider === origin || terms.consumer === origin
+    if (!trades.every((trade) => isOfOrigin(trade) && isSound(trade))) return false
+    const longer = TransparencyTree.restore(tree.save())
+    for (const { terms } of trades) longer.append(canonicalTradeBytes(terms))
+    if (longer.size === signed.size && hexFromBytes(longer.root()) !== signed.rootHex) return false
+    this.#mirrors.set(origin, { tree: longer })
+    return true
+  }
+
+  /** To begin again from its first trade. */
+  forgetMirror(origin: string): void {
+    this.#mirrors.delete(origin)
+  }
+
+  #mirror(origin: string): Mirror {
+    const mirror = this.#mirrors.get(origin) ?? { tree: new TransparencyTree() }
+    this.#mirrors.delete(origin)
+    this.#mirrors.set(origin, mirror)
+    const [longest] = this.#mirrors.keys()
+    if (this.#mirrors.size > MIRRORS_MAX && longest !== undefined) this.#mirrors.delete(longest)
+    return mirror
+  }
+
+  #forgetOne(): void {
+    for (const [tradeId, { trade }] of this.#trades) {
+      this.#trades.delete(tradeId)
+      const job = jobKey(trade.terms)
+      if (this.#byJob.get(job) === tradeId) this.#byJob.delete(job)
+      return
+    }
+  }
+}
+
+/** Root of no trades. */
+export const EMPTY_ROOT_HEX = hexFromBytes(new TransparencyTree().root())
