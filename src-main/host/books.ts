@@ -4,6 +4,7 @@ import { type JournalObserver, type Ledger, type OpenLedgerOptions, openLedger }
 import { type Access, createAccess } from './access.ts'
 import { createEconomy, type EconomyService } from './economy-service.ts'
 import type { HostKeys } from './keys.ts'
+import { createMeshRules, type MeshRules, type SavedMesh } from './mesh-rules.ts'
 import { createSafety, type Safety } from './safety.ts'
 import { createEarningRules, type EarningRules, type SavedEarning } from './stewardship.ts'
 
@@ -15,6 +16,7 @@ export interface Books {
   access: Access
   economy: EconomyService
   earning: EarningRules
+  mesh: MeshRules
 }
 
 export interface BooksOptions extends Omit<OpenLedgerOptions, 'observer'> {
@@ -29,6 +31,7 @@ interface SavedRules {
   safety: SafetyState
   access: ReturnType<Access['save']>
   earning: SavedEarning
+  mesh: SavedMesh
 }
 
 /**
@@ -49,14 +52,15 @@ export async function openBooks({ rng, openKeys, ...options }: BooksOptions): Pr
     createEconomy({ ledger: ledgerPort, safety: safety.state, clock, node: keys().node }),
   )
   const earning = createEarningRules()
+  const mesh = createMeshRules()
   const ledger = await openLedger({
     ...options,
-    observer: observerOf(safety, access, earning, economy, keys),
+    observer: observerOf(safety, access, earning, mesh, economy, keys),
   })
   opened = ledger
   try {
     await safety.recover([keys().localConsumer, keys().windowConsumer])
-    return { ledger, keys: keys(), safety, access, earning, economy: economy() }
+    return { ledger, keys: keys(), safety, access, earning, mesh, economy: economy() }
   } catch (error) {
     await ledger.close()
     throw error
@@ -67,6 +71,7 @@ function observerOf(
   safety: Safety,
   access: Access,
   earning: EarningRules,
+  mesh: MeshRules,
   economy: () => EconomyService,
   keys: () => HostKeys,
 ): JournalObserver {
@@ -77,10 +82,12 @@ function observerOf(
         safety.observe(event)
         access.observe(event)
         earning.observe(event)
+        mesh.observe(event)
       }
     },
     trade: (trade) => {
       economy().observer.trade(trade)
+      mesh.trade(trade)
       if (trade.provider === keys().node.publicKeyHex) earning.trade(trade)
     },
     save: (): SavedRules => ({
@@ -88,6 +95,7 @@ function observerOf(
       safety: safety.state(),
       access: access.save(),
       earning: earning.save(),
+      mesh: mesh.save(),
     }),
     restore: (saved) => {
       const rules = saved as SavedRules
@@ -95,6 +103,7 @@ function observerOf(
       safety.restore(rules.safety)
       access.restore(rules.access)
       earning.restore(rules.earning)
+      mesh.restore(rules.mesh)
     },
   }
 }

@@ -76,6 +76,8 @@ export interface EconomyService {
    * rounded down, for the provider. Take it once per job, when the job is reserved: it does not change afterwards.
    */
   jobPrice(): (flop: bigint) => bigint
+  /** The two numbers of `jobPrice`, for another host that has to be able to compute the same. */
+  priceTerms(): { multiplierMicro: bigint; feeMicro: bigint }
   pricing(): PricingView
   /** To be called on a timer. A host that cannot serve is not in the market and samples nothing. */
   sampleMarket(sample: MarketSampling): Promise<void>
@@ -110,6 +112,8 @@ export interface EconomyService {
 /** Changes of the market factors below this move no price by a millionth. */
 const FACTOR_EPSILON = 1e-9
 const HOUR_MS = 3_600_000
+/** The fee on a million TRM is its rate in millionths. */
+const FEE_UNIT = 1_000_000n
 /** PROOF_POLICY `required` (spec section 2.4). */
 const PROOF_REQUIRED = 3
 
@@ -128,6 +132,10 @@ export function createEconomy(ports: EconomyPorts): EconomyService {
     multiplierMicro: () =>
       marketMultiplierMicro(core.state.market, ports.ledger().tradeCount(), core.parameters),
     jobPrice: () => jobPrice(core),
+    priceTerms: () => ({
+      multiplierMicro: marketMultiplierMicro(core.state.market, ports.ledger().tradeCount(), core.parameters),
+      feeMicro: transactionFeeTrm(FEE_UNIT, mintedTrm(core.context()), core.parameters),
+    }),
     pricing: () => pricingView(core.state.market, ports.ledger().tradeCount(), core.parameters),
     sampleMarket: (sample) => sampleMarket(core, sample),
     requireEligibleProvider: provide,

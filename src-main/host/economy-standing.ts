@@ -54,6 +54,8 @@ export function newcomerFacts(core: EconomyCore, node: string) {
 export function incomeOf(core: EconomyCore): Income {
   const ledger = core.ports.ledger()
   const owedTrm = core.trades.consumers().reduce((sum, node) => {
+    // What this node owes other hosts is no stranger's debt to it.
+    if (node === core.nodeId) return sum
     const netTrm = ledger.accountTrm(availableAccount(node)) + ledger.accountTrm(reservedAccount(node))
     return netTrm < 0n ? sum - netTrm : sum
   }, 0n)

@@ -48,7 +48,7 @@ import { openStewardship, type Stewardship } from './stewardship.ts'
 /** Version of the product, as package.json states it. */
 const HOST_VERSION = '0.1.0'
 /** Changes with what the rules keep in a snapshot, too. */
-const FOLD_VERSION = `${HOST_VERSION}+money`
+const FOLD_VERSION = `${HOST_VERSION}+money+mesh`
 
 /** What an edge (an HTTP server, say) may use of the host. */
 export interface HostServices {

@@ -21,6 +21,8 @@ export interface Consumer extends KeyPair {
 
 export interface HostKeys {
   node: KeyPair
+  /** 32 bytes: libp2p signs with the node's key by itself. */
+  nodeSeed: Uint8Array
   /** Pays for the window's chat box. */
   windowConsumer: Consumer
   apiKeyFile: string
@@ -33,7 +35,7 @@ export interface HostKeys {
 }
 
 /** The owner's own keys may spend this much before the owner has to raise it (spec section 4: lifetime cap). */
-const OWN_KEY_CREDIT_LIMIT_TRM = 1_000_000n
+export const OWN_KEY_CREDIT_LIMIT_TRM = 1_000_000n
 /** What a stranger may spend before he has earned (spec section 2.1). */
 export const FREE_TIER_TRM = 1_000n
 
@@ -56,6 +58,7 @@ export function openKeys(dataDirectory: string, rng: Rng): HostKeys {
   const expected = sha256Text(openApiKey(apiKeyFile, rng))
   return {
     node: keyPairFromSeed(nodeSeed),
+    nodeSeed,
     windowConsumer: own('window', 'This window'),
     apiKeyFile,
     localConsumer: own('local', 'Local API key'),

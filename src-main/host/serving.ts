@@ -10,7 +10,8 @@ import {
   type TokenLogprobs,
 } from '../inference/index.ts'
 import { type Clock, type KeyPair, type Rng, TiramiError } from '../kernel/index.ts'
-import type { Ledger, TradeTerms, UnsignedTrade } from '../ledger/index.ts'
+import type { Ledger, SignedTrade, TradeTerms, UnsignedTrade } from '../ledger/index.ts'
+import type { Sealing } from '../market/index.ts'
 import type { Admission } from './earning-policy.ts'
 import type { EconomyService } from './economy-service.ts'
 import type { EnergyMeter } from './energy-meter.ts'
@@ -40,11 +41,12 @@ export interface Receipt {
 
 /** How one piece of paid work goes; `booked` is sent only after the trade is on disk. */
 export type Sold<Piece> =
-  | { type: 'started'; promptTokens: number }
+  /** `maxAmountTrm` is reserved; nothing is computed before the next event is asked for. */
+  | { type: 'started'; promptTokens: number; maxAmountTrm: bigint }
   | Piece
   | { type: 'booked'; receipt: Receipt }
 
-type TextPiece = { type: 'text'; text: string; logprobs?: TokenLogprobs[] }
+type TextPiece = { type: 'text'; text: string; tokens: number; logprobs?: TokenLogprobs[] }
 type VectorsPiece = { type: 'vectors'; vectors: number[][] }
 
 export type ServeEvent = Sold<TextPiece>
@@ -89,6 +91,8 @@ export interface ServingPorts {
 /** A refusal of the owner's question may be answered: the caller names the answer when he asks again. */
 export interface ServeOptions {
   approvalId?: string
+  /** The consumer is another host: it signs by itself, and at a price that it was told before. */
+  remote?: { sealing: Sealing; costTrm(flop: bigint): bigint }
 }
 
 /** A reservation outlives every job that a context can hold, then voids itself. */
@@ -123,8 +127,8 @@ function generation({ engine, model }: ServingPorts, request: JobRequest): Work<
       for await (const event of engine.generate({ ...request, ...tenant }, signal)) {
         if (event.type !== 'text') yield event
         else {
-          const { text, logprobs } = event
-          yield { type: 'text', text, ...(logprobs ? { logprobs } : {}) }
+          const { text, tokens, logprobs } = event
+          yield { type: 'text', text, tokens, ...(logprobs ? { logprobs } : {}) }
         }
       }
     },
@@ -160,7 +164,8 @@ function embedding({ engine, model }: ServingPorts, texts: string[]): Work<Vecto
 
 /**
  * Paid work: reserve the most it can cost, let it be done, settle what it did cost, signed by both parties.
- * Any other end (error, abort, the reader going away) voids the reservation and charges nothing.
+ * Any other end (error, abort, the reader going away) voids the reservation and charges nothing; another host pays
+ * for what it has signed for.
  * @throws TiramiError of the engine, the ledger, or the reason why the host takes no jobs
  */
 export async function* sell<
@@ -190,6 +195,52 @@ export async function* sell<
   let reservationId: string | null = null
   let voidReason = 'reader-gone'
   let endMetering: ReturnType<EnergyMeter['begin']> = () => undefined
+  let started: { promptTokens: number } | null = null
+  const book = async (end: WorkEnd, signed: SignedTrade | UnsignedTrade): Promise<Receipt> => {
+    if (reservationId === null) throw new Error('nothing is reserved')
+    const latencyMs = performance.now() - startedAtMs
+    const { promptTokens, cachedTokens, completionTokens, finishReason } = end
+    const flop = work.flop(product, end)
+    const { amountTrm } = signed.terms
+    // One write carries both: the budget is spent with the trade, or neither is.
+    if (holdId !== null) safety.spent(holdId, amountTrm)
+    holdId = null
+    const trade = await ledger.settle(reservationId, signed, {
+      flop,
+      promptTokens,
+      completionTokens,
+      ...(cachedTokens > 0 ? { cachedTokens } : {}),
+      latencyMs: Math.round(latencyMs * 1000) / 1000,
+      consumerLabel: consumer.label,
+      ownKey: consumer.ownKey,
+      ...(options.remote ? { remote: true } : {}),
+    })
+    reservationId = null
+    endMetering({ work: Number(flop), tradeId: trade.tradeId, ownKey: consumer.ownKey })
+    ports.stewardship.jobDone({
+      latencyMs,
+      amountTrm,
+      flop,
+      energyJ: 'pending',
+      tradeId: trade.tradeId,
+      depth: work.depth(end),
+      followsThermostat: work.followsThermostat,
+      ok: true,
+      ownKey: consumer.ownKey,
+      model: product.id,
+    })
+    return {
+      finishReason: finishReason === 'cancelled' ? 'stop' : finishReason,
+      promptTokens,
+      cachedTokens,
+      completionTokens,
+      flop,
+      amountTrm,
+      trade,
+      timeToFirstTokenMs: timeToFirstTokenMs || latencyMs,
+      latencyMs,
+    }
+  }
   try {
     const tenant = { tenant: caller, priority: consumer.ownKey ? 'owner' : 'paid' } as const
     for await (const event of work.run(tenant, AbortSignal.any([signal, killed, place.signal]))) {
@@ -197,7 +248,7 @@ export async function* sell<
         // It waited while the owner chose another model, which the caller did not ask for.
         if (work.product() !== product) throw modelChanged()
         const maxFlop = work.maxFlop(product, event.promptTokens)
-        costTrm = economy.jobPrice()
+        costTrm = options.remote?.costTrm ?? economy.jobPrice()
         const amountTrm = costTrm(maxFlop)
         holdId = safety.hold(caller, amountTrm, options.approvalId)
         reservationId = ledger.reserve({
@@ -208,7 +259,8 @@ export async function* sell<
           creditLimitTrm: larger(consumer.creditLimitTrm, economy.welcomeCreditTrm(caller)),
         })
         endMetering = ports.energy.begin()
-        yield { type: 'started', promptTokens: event.promptTokens }
+        started = { promptTokens: event.promptTokens }
+        yield { type: 'started', promptTokens: event.promptTokens, maxAmountTrm: amountTrm }
       } else if (!isEnd(event)) {
         if (timeToFirstTokenMs === 0) timeToFirstTokenMs = performance.now() - startedAtMs
         yield event
@@ -220,51 +272,13 @@ export async function* sell<
         throw cancelled()
       } else if (reservationId !== null && holdId !== null) {
         safety.assertNotKilled()
-        const latencyMs = performance.now() - startedAtMs
-        const { promptTokens, cachedTokens, completionTokens, finishReason } = event
-        const flop = work.flop(product, event)
-        const amountTrm = costTrm(flop)
-        const unsigned = tradeOf(ports, consumer, product.id, amountTrm, promptTokens + completionTokens)
-        // One write carries both: the budget is spent with the trade, or neither is.
-        safety.spent(holdId, amountTrm)
-        holdId = null
-        const trade = await ledger.settle(reservationId, unsigned, {
-          flop,
-          promptTokens,
-          completionTokens,
-          ...(cachedTokens > 0 ? { cachedTokens } : {}),
-          latencyMs: Math.round(latencyMs * 1000) / 1000,
-          consumerLabel: consumer.label,
-          ownKey: consumer.ownKey,
-        })
-        reservationId = null
-        endMetering({ work: Number(flop), tradeId: trade.tradeId, ownKey: consumer.ownKey })
-        ports.stewardship.jobDone({
-          latencyMs,
-          amountTrm,
-          flop,
-          energyJ: 'pending',
-          tradeId: trade.tradeId,
-          depth: work.depth(event),
-          followsThermostat: work.followsThermostat,
-          ok: true,
-          ownKey: consumer.ownKey,
-          model: product.id,
-        })
-        yield {
-          type: 'booked',
-          receipt: {
-            finishReason,
-            promptTokens,
-            cachedTokens,
-            completionTokens,
-            flop,
-            amountTrm,
-            trade,
-            timeToFirstTokenMs: timeToFirstTokenMs || latencyMs,
-            latencyMs,
-          },
-        }
+        const amountTrm = costTrm(work.flop(product, event))
+        const tokens = event.promptTokens + event.completionTokens
+        const unsigned = tradeOf(ports, consumer, product.id, amountTrm, tokens, options.remote?.sealing)
+        const signed = options.remote
+          ? await options.remote.sealing.seal(unsigned.terms, event.finishReason)
+          : unsigned
+        yield { type: 'booked', receipt: await book(event, signed) }
       }
     }
   } catch (error) {
@@ -286,6 +300,13 @@ export async function* sell<
         ownKey: consumer.ownKey,
         model: product.id,
       })
+    }
+    const signed = started && (await options.remote?.sealing.partial(error))
+    if (started && signed && reservationId !== null) {
+      const { trade, completionTokens } = signed
+      const counts = { ...started, cachedTokens: 0, completionTokens }
+      const end: WorkEnd = { type: 'end', finishReason: 'cancelled', ...counts }
+      yield { type: 'booked', receipt: await book(end, trade) }
     }
     throw error
   } finally {
@@ -325,15 +346,16 @@ function tradeOf(
   modelId: string,
   amountTrm: bigint,
   tokens: number,
+  sealing?: Pick<Sealing, 'nonce' | 'timestampMs'>,
 ): UnsignedTrade {
   const terms: TradeTerms = {
     provider: ports.node.publicKeyHex,
     consumer: consumer.publicKeyHex,
     amountTrm,
     tokensProcessed: BigInt(tokens),
-    timestampMs: BigInt(ports.clock.nowMs()),
+    timestampMs: sealing?.timestampMs ?? BigInt(ports.clock.nowMs()),
     modelId,
-    nonce: ports.rng.bytes(16),
+    nonce: sealing?.nonce ?? ports.rng.bytes(16),
   }
   return { terms, providerKey: ports.node, consumerKey: consumer }
 }

@@ -475,9 +475,16 @@ class JournaledLedger implements Ledger {
   }
 }
 
-function observed({ terms, facts }: SettleRecord): ObservedTrade {
+function observed({ terms, facts, providerSignature, consumerSignature }: SettleRecord): ObservedTrade {
   const { provider, consumer, amountTrm } = terms
-  return { provider, consumer, amountTrm, timestampMs: Number(terms.timestampMs), ownKey: facts.ownKey }
+  return {
+    provider,
+    consumer,
+    amountTrm,
+    timestampMs: Number(terms.timestampMs),
+    ownKey: facts.ownKey,
+    ...(facts.remote ? { remote: { terms, providerSignature, consumerSignature } } : {}),
+  }
 }
 
 function nonceClaim(terms: TradeTerms): string {

@@ -34,7 +34,7 @@ const SETTLE = sticky(
     `"modelId":${TEXT},"nonce":"([0-9a-f]{32})"\\},"providerSignature":${SIGNATURE},` +
     `"consumerSignature":${SIGNATURE},"facts":\\{"flop":${WHOLE},"promptTokens":${MILLIS},` +
     `"completionTokens":${MILLIS},"latencyMs":([0-9.e+-]+),"consumerLabel":${TEXT},` +
-    `"ownKey":(true|false)(?:,"cachedTokens":([1-9]\\d{0,15}))?\\}${TRANSFERS}`,
+    `"ownKey":(true|false)(?:,"cachedTokens":([1-9]\\d{0,15}))?(,"remote":true)?\\}${TRANSFERS}`,
 )
 const VOID = sticky(
   `\\{"kind":"void","atMs":${MILLIS},"reservation":${RESERVATION},"reason":${TEXT}${TRANSFERS}`,
@@ -131,6 +131,7 @@ function settleRecord(text: string): SettleRecord {
     consumerLabel: shortText(found[16]),
     ownKey: found[17] === 'true',
     ...(found[18] === undefined ? {} : { cachedTokens: millis(found[18]) }),
+    ...(found[19] === undefined ? {} : { remote: true }),
   }
   return {
     kind: 'settle',

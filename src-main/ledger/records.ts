@@ -60,6 +60,7 @@ const FactsSchema = z.strictObject({
   consumerLabel: z.string().max(TEXT_MAX),
   ownKey: z.boolean(),
   cachedTokens: z.number().int().positive().exactOptional(),
+  remote: z.literal(true).exactOptional(),
 })
 
 const SettleSchema = z.strictObject({
@@ -136,6 +137,7 @@ const factsJson = (facts: JobFacts) => ({
   consumerLabel: facts.consumerLabel,
   ownKey: facts.ownKey,
   ...(facts.cachedTokens ? { cachedTokens: facts.cachedTokens } : {}),
+  ...(facts.remote ? { remote: true } : {}),
 })
 
 function recordJson(record: LedgerRecord): object {

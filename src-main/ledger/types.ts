@@ -38,6 +38,8 @@ export interface JobFacts {
   consumerLabel: string
   /** The consumer key is held by this machine. */
   ownKey: boolean
+  /** The other party is another host, which has signed by itself. Absent: both keys are held here. */
+  remote?: true
 }
 
 export interface ReserveRequest {
@@ -110,6 +112,8 @@ export interface ObservedTrade {
   timestampMs: number
   /** The consumer's key is held by this machine: the owner paid himself. */
   ownKey: boolean
+  /** Set when the other party is another host: what both have signed. */
+  remote?: SignedTrade
 }
 
 /** Root of the transparency tree (RFC 6962) over the canonical bytes of the first `size` trades. */

@@ -42,6 +42,8 @@ const names: Record<ProcedureName, true> = {
   'keys.revoke': true,
   'keys.limit': true,
   'keys.reset': true,
+  'mesh.get': true,
+  'mesh.allowKey': true,
   'reason.tasks': true,
   'reason.example': true,
   'reason.run': true,

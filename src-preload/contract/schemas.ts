@@ -5,6 +5,7 @@ import { EarningReasonCode, EarningView, earningProcedures, ReasonParams } from 
 import { type PublicErrorData, PublicErrorSchema } from './errors.ts'
 import { keyProcedures } from './keys.ts'
 import { Backend, HardwareInfo, SensorReading } from './machine.ts'
+import { meshProcedures } from './mesh.ts'
 import { Download, modelProcedures } from './models.ts'
 import { moneyProcedures } from './money.ts'
 import { reasonProcedures } from './reason.ts'
@@ -208,6 +209,7 @@ export const procedures = {
   ...walletProcedures,
   ...keyProcedures,
   ...reasonProcedures,
+  ...meshProcedures,
   ...stewardshipProcedures,
   ...moneyProcedures,
   ...activityProcedures,

@@ -124,6 +124,19 @@ const TelemetryValues = z.strictObject({
     .describe('Size at which a new telemetry file is begun.'),
 })
 
+const MeshValues = z.strictObject({
+  send_prompts: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Other hosts may answer what your own keys ask for models that this host does not serve. They can read it.',
+    ),
+  routing: z
+    .enum(['cost', 'balanced', 'quality'])
+    .default('balanced')
+    .describe('Which host is asked: the cheapest, the one with the best reputation, or something of both.'),
+})
+
 /** What the owner decides: the content of `owner.yaml`. What the file leaves out has its default. */
 export const OwnerValues = z
   .strictObject({
@@ -134,6 +147,7 @@ export const OwnerValues = z
     thermostat: ThermostatValues.prefault({}),
     sentinel: SentinelValues.prefault({}),
     telemetry: TelemetryValues.prefault({}),
+    mesh: MeshValues.prefault({}),
   })
   .superRefine((values, context) => {
     const { thermostat, sentinel } = values

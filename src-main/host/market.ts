@@ -1,0 +1,355 @@
+import { join } from 'node:path'
+import { z } from 'zod'
+import type { MeshPeer, MeshView } from '../../src-preload/contract/index.ts'
+import type { JobRequest } from '../inference/index.ts'
+import { readClockMs, systemTimers, TiramiError, toPublicError } from '../kernel/index.ts'
+import type { SignedTrade } from '../ledger/index.ts'
+import {
+  auditTier,
+  type Candidate,
+  type Dispute,
+  MarketNode,
+  type ModelOffer,
+  type Peer,
+  type RoutingMode,
+  type SavedMarket,
+} from '../market/index.ts'
+import { createLibp2pNet, type Net } from '../mesh/index.ts'
+import type { EconomyService } from './economy-service.ts'
+import { readSecretFile, writeFileAtomically } from './files.ts'
+import type { Consumer } from './keys.ts'
+import { type BuyingPorts, serveFromMesh } from './market-buy.ts'
+import { sellToHost } from './market-sell.ts'
+import { flopOf, modelCost, priceOf, tariff } from './market-tariff.ts'
+import type { MeshRules } from './mesh-rules.ts'
+import type { ServeEvent, ServeOptions, ServingPorts } from './serving.ts'
+
+/** How this host joins others; absent: it does not. */
+export interface MeshChoice {
+  /** TCP port; 0 picks a free one. */
+  port: number
+  /** Multiaddresses with a peer id. */
+  bootstrap: string[]
+  /** Hosts of one name find each other. */
+  network: string
+  /** Listens beyond the loopback, and finds hosts of the local network. */
+  local: boolean
+  /** Relays, hole punching and port mapping. */
+  natTraversal: boolean
+}
+
+export interface HostMarket {
+  node: MarketNode
+  addresses(): string[]
+  view(): MeshView
+  /** The model as others offer it to this consumer; null: nobody does, or his questions may not leave this machine. */
+  offer(consumer: Consumer, model: string): ModelOffer | null
+  /** What others offer to this consumer. */
+  offers(consumer: Consumer): ModelOffer[]
+  serve(
+    consumer: Consumer,
+    model: string,
+    request: JobRequest,
+    signal: AbortSignal,
+    options?: ServeOptions,
+  ): AsyncGenerator<ServeEvent, void, void>
+  rank(query: {
+    model: string
+    maxTokens: number
+    mode: RoutingMode
+    maxCostTrm?: bigint | undefined
+  }): Candidate[]
+  /** Whether questions of a guest's key may be answered by others. */
+  allowKey(consumer: string, allowed: boolean): Promise<void>
+  close(): Promise<void>
+}
+
+export interface HostMarketPorts {
+  serving: ServingPorts & { economy: EconomyService }
+  rules: MeshRules
+  safety: BuyingPorts['safety']
+  /** What this host can be asked for now. */
+  model(): {
+    id: string
+    contextTokens: number
+    toolCallFormat: ModelOffer['toolCallFormat']
+    demonstration: boolean
+  } | null
+  load(): { running: number; queued: number; slots: number }
+  sendsPrompts(): boolean
+  mode(): RoutingMode
+  onChange(): void
+}
+
+const STATE_FILE = 'mesh.json'
+const MAX_CONNECTIONS = 200
+const FEATURES = ['market:price-signals', 'market:remote-work', 'ledger:dual-signed', 'ledger:rfc6962-proofs']
+/** Nobody has been asked yet: what a chat takes to begin on most machines. */
+const LATENCY_HINT_MS = 500
+const DISPUTES_SHOWN = 50
+/** A debt that this host has signed is booked, however large. */
+const SIGNED_DEBT_LIMIT_TRM = 1n << 62n
+const ADOPTED_TTL_MS = 60_000
+const SAMPLE_PROMPT_TOKENS = 100
+const SAMPLE_TOKENS = 1_000
+
+/** Opens the network and takes this host's place in the market. @throws TiramiError MESH_PORT_IN_USE */
+export async function openHostMarket(
+  ports: HostMarketPorts,
+  choice: MeshChoice,
+  dataDirectory: string,
+  seed: Uint8Array,
+): Promise<HostMarket> {
+  const statePath = join(dataDirectory, STATE_FILE)
+  const interfaces = choice.local ? '0.0.0.0' : '127.0.0.1'
+  // The network asks about bans before the market is there.
+  let market: MarketNode | null = null
+  const net = await createLibp2pNet({
+    seed,
+    network: choice.network,
+    listen: [`/ip4/${interfaces}/tcp/${choice.port}`],
+    bootstrap: choice.bootstrap,
+    localDiscovery: choice.local,
+    natTraversal: choice.natTraversal,
+    maxConnections: MAX_CONNECTIONS,
+    isBanned: (nodeId) => market?.isBanned(nodeId) ?? false,
+    score: (nodeId) => market?.score(nodeId) ?? 0,
+  })
+  const saved = readState(statePath)
+  const opened = createHostMarket(ports, net, {
+    ...(saved ? { saved } : {}),
+    save: (state) => writeState(statePath, state),
+  })
+  market = opened.node
+  return opened
+}
+
+/** The same over any network: the whole host in a simulation. */
+export function createHostMarket(
+  ports: HostMarketPorts,
+  net: Net,
+  state: { saved?: SavedMarket; save(state: SavedMarket): void },
+): HostMarket {
+  const { serving, rules } = ports
+  const { ledger, economy, clock, rng, node: key } = serving
+  const nowMs = () => readClockMs(clock)
+  const market = new MarketNode({
+    net,
+    key,
+    timers: systemTimers,
+    rng,
+    tariff,
+    nowMs,
+    present: () => present(ports),
+    log: {
+      head: () => rules.head(),
+      page: async (from, limit) => rules.page(from, limit),
+      hasBooked: (terms) => rules.hasBooked(terms),
+    },
+    sell: (sale) => sellToHost(serving, sale),
+    adopt: (trade) => adopt(ports, trade),
+    disputed: (dispute) => recordDispute(ports, dispute),
+    reputationOf: (nodeId) => economy.reputation.of(nodeId),
+    ...state,
+    onChange: ports.onChange,
+  })
+  rules.onTrade((trade) => market.booked(trade))
+  const buying: BuyingPorts = {
+    market,
+    ledger,
+    node: key,
+    clock,
+    rng,
+    safety: ports.safety,
+    economy,
+    mode: ports.mode,
+    assertAccepting: serving.assertAccepting,
+  }
+  const mayLeave = (consumer: Consumer) =>
+    consumer.ownKey ? ports.sendsPrompts() : rules.isAllowed(consumer.publicKeyHex)
+  const offers = (consumer: Consumer) => (mayLeave(consumer) ? market.models() : [])
+  return {
+    node: market,
+    addresses: () => net.addresses(),
+    view: () => viewOf(ports, market, net),
+    offers,
+    offer: (consumer, model) => offers(consumer).find(({ id }) => id === model) ?? null,
+    serve: (consumer, model, request, signal, options = {}) =>
+      serveFromMesh(buying, { consumer, model, request, signal, options }),
+    rank: (query) => market.rank({ ...query, promptTokens: 0 }),
+    allowKey: (consumer, allowed) =>
+      ledger.post([{ kind: 'mesh.key-allowed', atMs: nowMs(), consumer, allowed } as { kind: string }]),
+    close: async () => {
+      market.close()
+      await net.close()
+    },
+  }
+}
+
+function present(ports: HostMarketPorts) {
+  const { economy } = ports.serving
+  const model = notOffering(ports) === null ? ports.model() : null
+  const served = ports.serving.model()
+  return {
+    features: FEATURES,
+    price: economy.priceTerms(),
+    models: model && served?.id === model.id ? [{ ...model, cost: modelCost(served.cost) }] : [],
+    load: ports.load(),
+    latencyHintMs: LATENCY_HINT_MS,
+  }
+}
+
+/** Why this host sells nothing to others now. */
+function notOffering({ serving, model, safety }: HostMarketPorts): string | null {
+  try {
+    serving.assertAccepting()
+    serving.stewardship.assertMayServe()
+    safety.assertNotKilled()
+    serving.economy.assertMayProvide({ ownKey: false })
+  } catch (error) {
+    return toPublicError(error).message
+  }
+  return model() ? null : 'No model is loaded.'
+}
+
+/** @throws TiramiError of the ledger: booked before, or too old */
+async function adopt({ serving }: HostMarketPorts, trade: SignedTrade): Promise<void> {
+  const { ledger, clock, node } = serving
+  const { provider, consumer, amountTrm, tokensProcessed } = trade.terms
+  const other = provider === node.publicKeyHex ? consumer : provider
+  const reservation = ledger.reserve({
+    consumer,
+    provider,
+    amountTrm,
+    expiresAtMs: clock.nowMs() + ADOPTED_TTL_MS,
+    creditLimitTrm: SIGNED_DEBT_LIMIT_TRM,
+  })
+  try {
+    await ledger.settle(reservation, trade, {
+      // What is known of the job died with the process that ran it.
+      flop: 0n,
+      promptTokens: 0,
+      completionTokens: Number(tokensProcessed),
+      latencyMs: 0,
+      consumerLabel: consumer === node.publicKeyHex ? 'This host' : `Host ${other.slice(0, 8)}`,
+      ownKey: false,
+      remote: true,
+    })
+  } catch (error) {
+    ledger.void(reservation, error instanceof TiramiError ? error.code : 'INTERNAL')
+    throw error
+  }
+}
+
+function recordDispute({ serving }: HostMarketPorts, dispute: Dispute): void {
+  const event = { kind: 'mesh.disputed', atMs: readClockMs(serving.clock), ...dispute }
+  try {
+    serving.ledger.post([event]).catch((error) => process.emitWarning(`mesh: ${String(error)}`))
+  } catch (error) {
+    process.emitWarning(`mesh: a dispute could not be written: ${String(error)}`)
+  }
+}
+
+function viewOf(ports: HostMarketPorts, market: MarketNode, net: Net): MeshView {
+  const { rules, serving } = ports
+  const connected = new Set(net.peers())
+  const reason = notOffering(ports)
+  const counts = market.counts()
+  const reputationOf = (nodeId: string) => serving.economy.reputation.of(nodeId)
+  return {
+    enabled: true,
+    addresses: net.addresses(),
+    peers: market
+      .peers()
+      .map((peer) => peerView(peer, connected.has(peer.nodeId), reputationOf(peer.nodeId))),
+    standing: {
+      offered: reason === null ? present(ports).models.map(({ id }) => id) : [],
+      notOffering: reason,
+      reputation: reputationOf(serving.node.publicKeyHex),
+      trades: rules.head().size,
+      unconfirmedTrades: counts.undelivered,
+      sendsPrompts: ports.sendsPrompts(),
+    },
+    observedTrades: counts.observed,
+    banned: market.banned(),
+    disputes: rules
+      .disputes()
+      .slice(0, DISPUTES_SHOWN)
+      .map(({ atMs, provider, consumer, model, reason: why, sentence }) => ({
+        atMs,
+        provider,
+        consumer,
+        model,
+        reason: why,
+        sentence,
+      })),
+  }
+}
+
+function peerView(peer: Peer, connected: boolean, reputation: number): MeshPeer {
+  const { signal, verifiedTrades } = peer
+  return {
+    nodeId: peer.nodeId,
+    connected,
+    reputation,
+    latencyMs: peer.latencyEmaMs,
+    lastSeenMs: peer.lastSeenMs,
+    auditTier: auditTier(verifiedTrades),
+    verifiedTrades,
+    priceMultiplier: Number(signal.price.multiplierMicro) / 1e6,
+    load: signal.load,
+    models: signal.models.map(({ id, contextTokens, cost, demonstration }) => ({
+      id,
+      contextTokens,
+      demonstration,
+      trmPer1000Tokens: String(priceOf(flopOf(cost, SAMPLE_PROMPT_TOKENS, SAMPLE_TOKENS), signal.price)),
+    })),
+  }
+}
+
+/** What a host without a mesh shows. */
+export function noMesh(rules: MeshRules, sendsPrompts: boolean): MeshView {
+  return {
+    enabled: false,
+    addresses: [],
+    peers: [],
+    standing: {
+      offered: [],
+      notOffering: 'This host was started without the mesh.',
+      reputation: 0,
+      trades: rules.head().size,
+      unconfirmedTrades: 0,
+      sendsPrompts,
+    },
+    observedTrades: 0,
+    banned: [],
+    disputes: [],
+  }
+}
+
+const SavedState = z.object({
+  conduct: z.array(
+    z.tuple([
+      z.string(),
+      z.object({ points: z.number(), atMs: z.number(), bans: z.number(), bannedUntilMs: z.number() }),
+    ]),
+  ),
+  heard: z.array(z.tuple([z.string(), z.number()])),
+})
+
+/** A missing or damaged file counts as empty: bans are lost, nothing else. */
+function readState(path: string): SavedMarket | undefined {
+  try {
+    return SavedState.parse(JSON.parse(readSecretFile(path) ?? ''))
+  } catch {
+    return undefined
+  }
+}
+
+function writeState(path: string, state: SavedMarket): void {
+  try {
+    writeFileAtomically(path, JSON.stringify(state))
+  } catch (error) {
+    process.emitWarning(`mesh: ${String(error)}`)
+  }
+}
