@@ -41,7 +41,7 @@ export interface Site {
 export type Heard = EconomyEvent | GovernanceEvent | SafetyEvent
 
 /** The host's own books, with an ear at their door. */
-export interface Books extends Omit<HostBooks, 'keys' | 'earning'> {
+export interface Books extends Omit<HostBooks, 'keys' | 'earning' | 'mesh'> {
   /** Immutable values: whoever sees the same one again knows that nothing was journaled in between. */
   folded(): { economy: EconomyState; governance: GovernanceState; safety: unknown; access: unknown }
 }
@@ -95,6 +95,7 @@ export async function openBooks(site: Site, hear: (event: Heard) => void): Promi
 function keysOf({ node, owner, freeTierTrm }: Site): HostKeys {
   return {
     node,
+    nodeSeed: new Uint8Array(32),
     windowConsumer: owner,
     localConsumer: owner,
     apiKeyFile: '',
@@ -109,7 +110,7 @@ function keysOf({ node, owner, freeTierTrm }: Site): HostKeys {
 }
 
 function understood(event: JournalEvent): Heard | null {
-  if (/^(access|earning)\./.test(event.kind)) return null
+  if (/^(access|earning|mesh)\./.test(event.kind)) return null
   if (event.kind.startsWith('safety.')) return SafetyEvent.parse(event)
   if (event.kind.startsWith('governance.')) return GovernanceEvent.parse(event)
   return EconomyEventSchema.parse(event)

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { openApi, openDashboard } from './gateway/index.ts'
-import { type RunningHost, startHost, UpstreamChoice } from './host/index.ts'
+import { type MeshChoice, type RunningHost, startHost, UpstreamChoice } from './host/index.ts'
 import { forkEngine } from './inference/index.ts'
 import { TiramiError, toPublicError } from './kernel/index.ts'
 
@@ -19,7 +19,13 @@ Instead of a model of its own, the host can serve one of an OpenAI-compatible se
   --upstream-params N         weights that one token meets, such as 7.6B; what is metered
   --upstream-gguf PATH        or a GGUF file of that model, whose header says it exactly
   --upstream-key-file PATH    the server's API key, if it wants one
-  --upstream-slots N          answers that it is asked for at once (default 8)`
+  --upstream-slots N          answers that it is asked for at once (default 8)
+The host can join others, to sell them answers and to buy (docs/mesh.md); without --mesh-port it does not:
+  --mesh-port P               TCP port for other hosts (0 picks a free one)
+  --bootstrap ADDRESS         a host to begin with, such as /ip4/10.0.0.5/tcp/4001/p2p/12D3…; may be given again
+  --mesh-network NAME         hosts of one name find each other (default tirami)
+  --mesh-loopback             listen on this machine only, and look for nobody on the local network
+  --mesh-nat                  relays, hole punching and port mapping, for a home behind NAT (not tested yet)`
 
 interface Arguments {
   dataDirectory: string
@@ -27,6 +33,7 @@ interface Arguments {
   controlPort: number
   model: string | undefined
   upstream: UpstreamChoice | undefined
+  mesh: MeshChoice | undefined
 }
 
 function readArguments(): Arguments {
@@ -43,6 +50,11 @@ function readArguments(): Arguments {
         'upstream-gguf': { type: 'string' },
         'upstream-key-file': { type: 'string' },
         'upstream-slots': { type: 'string' },
+        'mesh-port': { type: 'string' },
+        bootstrap: { type: 'string', multiple: true },
+        'mesh-network': { type: 'string' },
+        'mesh-loopback': { type: 'boolean' },
+        'mesh-nat': { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
       },
     })
@@ -56,6 +68,7 @@ function readArguments(): Arguments {
       controlPort: portNumber(values['control-port'], 0),
       model: values.model,
       upstream: upstreamChoice(values),
+      mesh: meshChoice(values),
     }
   } catch (error) {
     console.error(`${(error as Error).message}\n\n${USAGE}`)
@@ -70,7 +83,26 @@ function portNumber(text: string | undefined, fallback: number): number {
   return Number(text)
 }
 
-type Values = { [name: string]: string | boolean | undefined }
+type Values = { [name: string]: string | boolean | (string | boolean)[] | undefined }
+
+function meshChoice(values: Values): MeshChoice | undefined {
+  const { 'mesh-port': port, 'mesh-network': network = 'tirami', bootstrap = [] } = values
+  if (typeof port !== 'string') {
+    const alone = Object.keys(values).find((name) => name.startsWith('mesh-') || name === 'bootstrap')
+    if (alone !== undefined) throw new Error(`“--${alone}” needs “--mesh-port P”.`)
+    return undefined
+  }
+  if (typeof network !== 'string' || !/^[a-z0-9-]{1,32}$/.test(network)) {
+    throw new Error('“--mesh-network” is a name of lower-case letters, digits and “-”.')
+  }
+  return {
+    port: portNumber(port, 0),
+    bootstrap: Array.isArray(bootstrap) ? bootstrap.map(String) : [],
+    network,
+    local: values['mesh-loopback'] !== true,
+    natTraversal: values['mesh-nat'] === true,
+  }
+}
 
 function upstreamChoice(values: Values): UpstreamChoice | undefined {
   const given = (name: string) => {
@@ -135,6 +167,7 @@ async function main(): Promise<void> {
     resourcesDirectory: pathOf(files.resourcesDirectory),
     ...(args.model === undefined ? {} : { model: args.model }),
     ...(args.upstream === undefined ? {} : { upstream: args.upstream }),
+    ...(args.mesh === undefined ? {} : { mesh: args.mesh }),
     spawnEngine: forkEngine(files.engine),
     projectionWorkerUrl: files.projectionWorker,
     reasoningWorkerUrl: files.reasoningWorker,
@@ -174,6 +207,7 @@ async function announceReady(
       apiKeyFile: status.apiKeyFile,
       nodeId: status.nodeId,
       model: status.model?.id ?? null,
+      mesh: host.services.mesh?.addresses() ?? null,
     }),
   )
   // Whoever started us with a pipe and went away wants us gone too.

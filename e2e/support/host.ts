@@ -14,6 +14,8 @@ export interface Ready {
   dashboard: string
   apiKeyFile: string
   nodeId: string
+  /** Addresses for other hosts; null: started without the mesh. */
+  mesh: string[] | null
   model: string
 }
 

@@ -9,6 +9,7 @@ import type { Authorise } from './requests.ts'
 import { registerConsole } from './tirami/console.ts'
 import { registerEconomy } from './tirami/economy.ts'
 import { registerEnergy } from './tirami/energy.ts'
+import { registerMesh } from './tirami/mesh.ts'
 import { registerProofs } from './tirami/proofs.ts'
 import { registerReason } from './tirami/reason.ts'
 import { registerTirami } from './tirami/routes.ts'
@@ -46,6 +47,7 @@ export function openApi(services: HostServices, port: number): Promise<Edge> {
       registerOpenAi(app, services, authorise)
       registerTirami(app, services, authorise)
       registerProofs(app, services, authorise)
+      registerMesh(app, services, authorise)
       registerEnergy(app, services, authorise)
       registerConsole(app, services, authorise)
       registerReason(app, services, authorise)

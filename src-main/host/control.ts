@@ -3,6 +3,7 @@ import {
   type HostEvent,
   type HostStatus,
   isProcedureName,
+  type MeshView,
   type modelProcedures,
   type ProcedureInput,
   type ProcedureName,
@@ -54,6 +55,10 @@ export interface ControlPorts {
   stewardship: Stewardship
   energy: Pick<EnergyMeter, 'power'>
   reason: Parameters<typeof reasonHandlers>[0]
+  mesh: {
+    view(): MeshView
+    allowKey(consumer: string, allowed: boolean): Promise<void>
+  }
   desk: ModelDesk
   machine: Pick<Machine, 'sensors'>
   keys: Pick<HostKeys, 'windowConsumer' | 'localConsumer'>
@@ -99,6 +104,11 @@ export function createControl(ports: ControlPorts): Control {
     ...walletHandlers(ports.economy, ports.nodeId),
     ...keyHandlers(ports),
     ...reasonHandlers(ports.reason),
+    'mesh.get': async () => ports.mesh.view(),
+    'mesh.allowKey': async ({ consumer, allowed }) => {
+      await ports.mesh.allowKey(consumer, allowed)
+      return ports.mesh.view()
+    },
     ...stewardshipHandlers(ports.stewardship, ports.earning),
     'money.get': async () => ports.stewardship.money(ports.energy.power()),
     ...appHandlers,

@@ -26,7 +26,8 @@ import { EventLog } from './events.ts'
 import { ensurePrivateDirectory } from './files.ts'
 import { type Consumer, type HostKeys, openKeys } from './keys.ts'
 import { createMachine } from './machine.ts'
-import { modelInfo } from './model.ts'
+import { type HostMarket, type MeshChoice, noMesh, openHostMarket } from './market.ts'
+import { type CurrentModel, modelInfo } from './model.ts'
 import { openModelDesk } from './model-desk.ts'
 import { idle } from './power.ts'
 import { createReasoning, type ReasonQuestion, serveReason } from './reasoning/index.ts'
@@ -60,6 +61,8 @@ export interface HostServices {
   signedHead(): SignedHead
   energy: Pick<EnergyMeter, 'of' | 'totals' | 'power'>
   stewardship: Stewardship
+  /** Other hosts; null: this one was started without the mesh. */
+  mesh: HostMarket | null
   earning: Earning
   /** Tasks of the recursive model. */
   reasonTasks(): Promise<string[]>
@@ -113,6 +116,8 @@ export interface HostOptions {
   model?: string
   /** Another server that computes in this host's place. */
   upstream?: UpstreamChoice
+  /** How to join other hosts; absent: not at all. */
+  mesh?: MeshChoice
   spawnEngine: SpawnEngine
   projectionWorkerUrl: URL
   reasoningWorkerUrl: URL
@@ -304,10 +309,39 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
       return earning.admit(consumer)
     },
   }
+  const announceMesh = coalesced(() => events.emit('mesh.changed', {}), STATUS_EVENT_INTERVAL_MS)
+  const meshView = () => mesh?.view() ?? noMesh(books.mesh, stewardship.values().mesh.send_prompts)
   const serveFor: HostServices['serve'] = (consumer, request, signal, how) =>
     serve(ports, consumer, request, signal, how)
+  const values = () => stewardship.values().mesh
+  const mesh = options.mesh
+    ? await openHostMarket(
+        {
+          serving: { ...ports, economy },
+          rules: books.mesh,
+          safety,
+          closedBecause: () => {
+            const { action, sentence } = earning.decision()
+            return stopping || action !== 'serve' ? sentence : null
+          },
+          assertRunning: () => {
+            if (stopping) throw shuttingDown()
+          },
+          model: () => offeredModel(desk.current(), engine),
+          load: () => ({ ...engine.jobs(), slots: engine.loaded()?.slots ?? 1 }),
+          sendsPrompts: () => values().send_prompts,
+          mode: () => values().routing,
+          onChange: announceMesh,
+        },
+        options.mesh,
+        options.dataDirectory,
+        keys.nodeSeed,
+      )
+    : null
+  engine.onChange(() => mesh?.node.announceSoon())
   const control = createControl({
     status,
+    mesh: { view: meshView, allowKey: async (...key) => mesh?.allowKey(...key) },
     earning,
     ledger,
     safety,
@@ -345,6 +379,7 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     economy,
     energy,
     stewardship,
+    mesh,
     earning,
     reasonTasks: () => reasoning.tasks(),
     serveReason: (consumer, request, signal) => serveReason(ports, reasoning, consumer, request, signal),
@@ -382,8 +417,11 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     earning.close()
     announce()
     await idle(engine, STOP_GRACE_MS)
+    // What was signed for is booked, with the ledger still open.
+    await mesh?.close()
     await engine.stop()
     await api.close()
+    announceMesh.cancel()
     await desk.close()
     await reasoning.close()
     energy.close()
@@ -401,6 +439,20 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
       stopped ??= stop()
       return stopped
     },
+  }
+}
+
+/** The model as another host may ask for it; a file that is only called by its path has no name that would hold there. */
+function offeredModel(current: CurrentModel | null, engine: Engine) {
+  const { state } = engine.status()
+  if (!current || (state !== 'ready' && state !== 'unloaded')) return null
+  const { choice, gguf, served } = current
+  const loaded = engine.loaded()
+  return {
+    id: served.id,
+    contextTokens: loaded?.contextTokens ?? gguf.contextTokens,
+    toolCallFormat: loaded?.toolCallFormat ?? null,
+    demonstration: choice.embedded,
   }
 }
 

@@ -24,7 +24,7 @@ export interface BuyingPorts {
   safety: Safety
   economy: Pick<EconomyService, 'assertMayProvide' | 'welcomeCreditTrm'>
   mode(): RoutingMode
-  assertAccepting(): void
+  assertRunning(): void
 }
 
 export interface RemoteJob {
@@ -49,7 +49,7 @@ export async function* serveFromMesh(
   job: RemoteJob,
 ): AsyncGenerator<ServeEvent, void, void> {
   const { safety, economy } = ports
-  ports.assertAccepting()
+  ports.assertRunning()
   safety.assertNotKilled()
   economy.assertMayProvide(job.consumer)
   const gone = new AbortController()
@@ -132,7 +132,7 @@ class Booking {
         provider: node.publicKeyHex,
         amountTrm,
         expiresAtMs,
-        creditLimitTrm: welcomeTrm > creditLimitTrm ? welcomeTrm : creditLimitTrm,
+        creditLimitTrm: larger(creditLimitTrm, welcomeTrm),
       })
       const host = ledger.reserve({
         consumer: node.publicKeyHex,
@@ -258,6 +258,8 @@ class Events {
     }
   }
 }
+
+const larger = (a: bigint, b: bigint) => (a > b ? a : b)
 
 function alsoPaid({ code, message, nextStep, httpStatus }: TiramiError, amountTrm: bigint): TiramiError {
   return new TiramiError(code, `${message} ${amountTrm} TRM were paid for what had arrived.`, {

@@ -68,6 +68,10 @@ export interface HostMarketPorts {
   serving: ServingPorts & { economy: EconomyService }
   rules: MeshRules
   safety: BuyingPorts['safety']
+  /** Why the owner's rules let nobody in now; null: they do. */
+  closedBecause(): string | null
+  /** @throws TiramiError when the host is shutting down */
+  assertRunning(): void
   /** What this host can be asked for now. */
   model(): {
     id: string
@@ -163,7 +167,7 @@ export function createHostMarket(
     safety: ports.safety,
     economy,
     mode: ports.mode,
-    assertAccepting: serving.assertAccepting,
+    assertRunning: ports.assertRunning,
   }
   const mayLeave = (consumer: Consumer) =>
     consumer.ownKey ? ports.sendsPrompts() : rules.isAllowed(consumer.publicKeyHex)
@@ -180,7 +184,7 @@ export function createHostMarket(
     allowKey: (consumer, allowed) =>
       ledger.post([{ kind: 'mesh.key-allowed', atMs: nowMs(), consumer, allowed } as { kind: string }]),
     close: async () => {
-      market.close()
+      await market.close()
       await net.close()
     },
   }
@@ -200,9 +204,10 @@ function present(ports: HostMarketPorts) {
 }
 
 /** Why this host sells nothing to others now. */
-function notOffering({ serving, model, safety }: HostMarketPorts): string | null {
+function notOffering({ serving, model, safety, closedBecause }: HostMarketPorts): string | null {
+  const closed = closedBecause()
+  if (closed !== null) return closed
   try {
-    serving.assertAccepting()
     serving.stewardship.assertMayServe()
     safety.assertNotKilled()
     serving.economy.assertMayProvide({ ownKey: false })

@@ -257,7 +257,7 @@ describe('one paid answer', () => {
       events.push(event)
     const flop = prefillFlop(cost, 7) + prefillFlop(cost, 5)
     expect(events).toEqual([
-      { type: 'started', promptTokens: 12 },
+      { type: 'started', promptTokens: 12, maxAmountTrm: expect.any(BigInt) },
       { type: 'vectors', vectors: [[1], [1]] },
       { type: 'booked', receipt: expect.objectContaining({ promptTokens: 12, completionTokens: 0, flop }) },
     ])

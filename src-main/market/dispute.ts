@@ -23,6 +23,3 @@ export type DisputeReason =
   | 'settled-late'
   /** The provider showed two histories of its trades. */
   | 'two-histories'
-
-/** Longest evidence of one dispute in bytes, so that it fits into one record of the journal. */
-export const EVIDENCE_BYTES_MAX = 16 * 1024

@@ -100,6 +100,8 @@ export class MarketNode {
   /** Trades that their provider has not confirmed, by job. */
   readonly #outbox = new Map<string, SignedTrade>()
   readonly #buying = new Set<string>()
+  readonly #purchases = new Set<Promise<void>>()
+  readonly #closing = new AbortController()
   readonly #syncing = new Set<string>()
   readonly #counts: MarketCounts = { signalsHeard: 0, tradesHeard: 0, refused: 0 }
   readonly #stopListening: () => void
@@ -185,7 +187,15 @@ export class MarketNode {
    * Buys from one host. `hooks.settled` has booked when this resolves.
    * @throws TiramiError when there was no agreement: nothing is owed
    */
-  async buy(
+  buy(candidate: Candidate, request: RemoteRequest, signal: AbortSignal, hooks: BuyerHooks): Promise<void> {
+    const running = this.#buy(candidate, request, AbortSignal.any([signal, this.#closing.signal]), hooks)
+    this.#purchases.add(running)
+    const done = () => void this.#purchases.delete(running)
+    running.then(done, done)
+    return running
+  }
+
+  async #buy(
     candidate: Candidate,
     request: RemoteRequest,
     signal: AbortSignal,
@@ -249,10 +259,11 @@ export class MarketNode {
   }
 
   /** Ends running jobs at what was signed for, and saves what is to outlive the process. */
-  close(): void {
+  async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    this.#seller.close()
+    this.#closing.abort()
+    await Promise.allSettled([this.#seller.close(), ...this.#purchases])
     this.#stopListening()
     this.#stopBeat()
     this.#stopAnnouncing()

@@ -121,6 +121,3 @@ export class Observatory {
     }
   }
 }
-
-/** Root of no trades. */
-export const EMPTY_ROOT_HEX = hexFromBytes(new TransparencyTree().root())

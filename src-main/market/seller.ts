@@ -151,10 +151,12 @@ export class Seller {
     }
   }
 
-  /** Waits for no last word any more. */
-  close(): void {
+  /** Waits for no last word any more. Resolves when every job is booked or void. */
+  async close(): Promise<void> {
     this.#closing = true
-    for (const sale of this.#active.values()) sale.giveUp()
+    const running = [...this.#active.values()]
+    for (const sale of running) sale.giveUp()
+    await Promise.allSettled(running.map(({ done }) => done))
   }
 
   async #final(sale: RunningSale | undefined, peer: string, final: z.output<typeof Final>): Promise<string> {

@@ -13,6 +13,7 @@ import { peerIdFromPublicKey } from '@libp2p/peer-id'
 import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import { uPnPNAT } from '@libp2p/upnp-nat'
+import { multiaddr } from '@multiformats/multiaddr'
 import * as lengthPrefixed from 'it-length-prefixed'
 import { createLibp2p } from 'libp2p'
 import { bytesFromHex, hexFromBytes, TiramiError } from '../kernel/index.ts'
@@ -53,6 +54,7 @@ const SEND_BUFFER_BYTES = 2 * CHANNEL_MESSAGE_BYTES_MAX
 
 /** @throws TiramiError MESH_PORT_IN_USE, MESH_ADDRESS_INVALID */
 export async function createLibp2pNet(options: Libp2pOptions): Promise<Net> {
+  for (const address of options.bootstrap) assertAddress(address)
   const node = await startNode(options)
   return new Libp2pNet(node, options)
 }
@@ -287,13 +289,25 @@ async function* messagesOf(stream: Stream): AsyncGenerator<Uint8Array, void, voi
   if (stream.status === 'aborted' || stream.status === 'reset') throw new Error('the connection broke')
 }
 
+/** @throws TiramiError MESH_ADDRESS_INVALID for anything but an address with the id of the host behind it */
+function assertAddress(address: string): void {
+  try {
+    if (
+      multiaddr(address)
+        .getComponents()
+        .some(({ name }) => name === 'p2p')
+    )
+      return
+  } catch {
+    // Said below.
+  }
+  throw new TiramiError('MESH_ADDRESS_INVALID', `“${address.slice(0, 200)}” is not the address of a host.`, {
+    nextStep: 'Give it as the other host prints it, such as /ip4/10.0.0.5/tcp/4001/p2p/12D3….',
+  })
+}
+
 function startFailure(error: unknown): unknown {
-  const text = String(error)
-  if (
-    /EADDRINUSE/.test(text) ||
-    /EADDRINUSE/.test(String((error as Error)?.cause)) ||
-    hasNested(error, 'EADDRINUSE')
-  ) {
+  if (isPortInUse(error)) {
     return new TiramiError('MESH_PORT_IN_USE', 'Another program uses the port of the mesh.', {
       nextStep: 'Choose another one with --mesh-port, or 0 for a free one.',
       cause: error,
@@ -302,8 +316,10 @@ function startFailure(error: unknown): unknown {
   return error
 }
 
-const hasNested = (error: unknown, code: string): boolean =>
-  error instanceof AggregateError && error.errors.some((one) => String(one).includes(code))
+function isPortInUse(error: unknown): boolean {
+  const { cause, errors } = error as { cause?: unknown; errors?: unknown[] }
+  return [error, cause, ...(errors ?? [])].some((one) => String(one).includes('EADDRINUSE'))
+}
 
 function unreachable(cause: unknown): TiramiError {
   return new TiramiError('PEER_UNREACHABLE', 'The other host cannot be reached.', {

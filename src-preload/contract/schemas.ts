@@ -240,6 +240,8 @@ export const events = {
   'earning.changed': EarningView,
   /** What is installed, chosen or offered has changed: ask again. */
   'models.changed': None,
+  /** Peers, prices or standing have changed: ask again. */
+  'mesh.changed': None,
   'chat.delta': z.object({ chatId: ChatId, text: z.string() }),
   'chat.done': z.object({
     chatId: ChatId,

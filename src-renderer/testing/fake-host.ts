@@ -74,6 +74,10 @@ const ENGINE_ERROR: PublicErrorData = {
 
 type Handlers = { [P in ProcedureName]: (input: ProcedureInput<P>) => ProcedureOutput<P> }
 
+const notAskedYet = (): never => {
+  throw new Error('the window does not ask this yet')
+}
+
 export class FakeHost {
   /** Milliseconds before each answer, to see what waits. */
   delayMs = 0
@@ -200,6 +204,8 @@ export class FakeHost {
   }
 
   #handlers: Handlers = {
+    'mesh.get': notAskedYet,
+    'mesh.allowKey': notAskedYet,
     ...fakeEarning(sampleEarningView()),
     ...fakeStewardship(redSentinel()),
     ...fakeWallet(richWallet()),

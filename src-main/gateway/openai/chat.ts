@@ -8,7 +8,7 @@ import { type Booked, type Cost, costOf, countTokens, type TokenCounts, usage } 
 import { openAiError } from './errors.ts'
 import { type ChoiceEvent, runJobs } from './jobs.ts'
 import { chatLogprobs } from './logprobs.ts'
-import { assertServed, type Head, head } from './models.ts'
+import { assertOffered, defaultTemperature, type Head, head } from './models.ts'
 import { answerWithStream, DONE, dataMessage, type StreamWriter } from './stream.ts'
 import { assertTakesTools, partReader, withCallStops } from './tools.ts'
 
@@ -16,12 +16,12 @@ import { assertTakesTools, partReader, withCallStops } from './tools.ts'
 export function registerChat(app: FastifyInstance, services: HostServices, authorise: Authorise): void {
   app.post('/v1/chat/completions', async (request, reply) => {
     const { consumer } = authorise(request, 'inference.run')
-    const chat = chatJobs(request.body, services.model()?.served.defaultTemperature ?? 0)
-    const model = assertServed(services, chat.model)
+    const chat = chatJobs(request.body, defaultTemperature(services, request.body))
+    const model = assertOffered(services, consumer, chat.model)
     assertTakesTools(model, chat.tools)
     const readers = chat.jobs.map(() => partReader(chat.tools, model.toolCallFormat))
     const jobs = chat.jobs.map((job) => withCallStops(job, chat.tools, model.toolCallFormat))
-    const events = runJobs({ services, consumer, request, reply, params: errorParams(chat) }, jobs)
+    const events = runJobs({ services, consumer, model, request, reply, params: errorParams(chat) }, jobs)
     const answerHead = head('chatcmpl', model.id)
     const cost = (booked: readonly Booked[]) => costOf(services, consumer, booked)
     if (chat.stream) {

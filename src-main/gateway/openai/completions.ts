@@ -23,7 +23,7 @@ import {
 } from './fields.ts'
 import { type ChoiceEvent, runJobs } from './jobs.ts'
 import { completionLogprobs } from './logprobs.ts'
-import { assertServed, type Head, head } from './models.ts'
+import { assertOffered, defaultTemperature, type Head, head } from './models.ts'
 import { answerWithStream, DONE, dataMessage, type StreamWriter } from './stream.ts'
 import { TextInput, textsOf } from './text-input.ts'
 import { partReader } from './tools.ts'
@@ -63,17 +63,14 @@ export function registerCompletions(
         'Log-probabilities of the prompt are not supported: leave “echo” or “logprobs” out.',
       )
     }
-    const model = assertServed(services, body.model)
+    const model = assertOffered(services, consumer, body.model)
     const prompts = await textsOf(services.engine, body.prompt, 'prompt')
     const choicesPerPrompt = body.n ?? 1
     if (prompts.length * choicesPerPrompt > CHOICES_MAX) throw tooManyChoices()
     const jobs = prompts.flatMap((text) =>
-      severalJobs(
-        completionJob(body, text, services.model()?.served.defaultTemperature ?? 0),
-        choicesPerPrompt,
-      ),
+      severalJobs(completionJob(body, text, defaultTemperature(services, body)), choicesPerPrompt),
     )
-    const events = runJobs({ services, consumer, request, reply, params: ERROR_PARAMS }, jobs)
+    const events = runJobs({ services, consumer, model, request, reply, params: ERROR_PARAMS }, jobs)
     const answerHead = { ...head('cmpl', model.id), object: 'text_completion' }
     const shape: CompletionShape = {
       echoes: jobs.map(({ prompt }) => (body.echo && prompt.type === 'text' ? prompt.text : '')),

@@ -10,6 +10,7 @@ import type { JobRequest } from '../../inference/index.ts'
 import { TiramiError } from '../../kernel/index.ts'
 import { RequestError } from '../requests.ts'
 import { type Booked, type Cost, costOf } from './cost.ts'
+import type { Served } from './models.ts'
 
 /** A connection that waits longer for the owner's answer is told to come back. */
 const APPROVAL_WAIT_MS = 10 * 60_000
@@ -33,6 +34,8 @@ export class ChargedError extends TiramiError {
 export interface AskedJobs {
   services: HostServices
   consumer: Consumer
+  /** Absent: the one of this host. */
+  model?: Pick<Served, 'id' | 'remote'>
   request: FastifyRequest
   reply: FastifyReply
   /** Fields whose name an error of the engine carries, by the error's code. */
@@ -45,17 +48,20 @@ export interface AskedJobs {
  * @throws TiramiError of the first job that failed; ChargedError when others were booked before
  */
 export async function* runJobs(
-  { services, consumer, request, reply, params = {} }: AskedJobs,
+  { services, consumer, model, request, reply, params = {} }: AskedJobs,
   jobs: readonly JobRequest[],
 ): AsyncGenerator<ChoiceEvent, void, void> {
   const abort = new AbortController()
   reply.raw.on('close', () => abort.abort())
   const approval = approvalChoice(request.headers['x-tirami-approval'], jobs.length)
   const booked: Booked[] = []
+  const { mesh } = services
   const runs = jobs.map((job) =>
-    serveApproved(services, abort.signal, approval, (approvalId) =>
-      services.serve(consumer, job, abort.signal, approvalId === undefined ? {} : { approvalId }),
-    ),
+    serveApproved(services, abort.signal, approval, (approvalId) => {
+      const how = approvalId === undefined ? {} : { approvalId }
+      if (model?.remote && mesh) return mesh.serve(consumer, model.id, job, abort.signal, how)
+      return services.serve(consumer, job, abort.signal, how)
+    }),
   )
   // Noted at the source: one that is booked while another fails is never handed on, but it is charged.
   const noted = runs.map((run) =>

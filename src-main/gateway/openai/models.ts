@@ -1,21 +1,26 @@
 import { randomBytes } from 'node:crypto'
-import type { FastifyInstance } from 'fastify'
-import type { HostServices } from '../../host/index.ts'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { Consumer, HostServices } from '../../host/index.ts'
 import type { ToolCallFormat } from '../../inference/index.ts'
-import { RequestError } from '../requests.ts'
+import { type Authorise, RequestError } from '../requests.ts'
 
-/** `GET /v1/models` and `/v1/models/ID`: the served model, or none. */
-export function registerModels(app: FastifyInstance, services: HostServices): void {
-  const list = () => {
-    const model = services.model()
-    if (!model) return []
+/** `GET /v1/models` and `/v1/models/ID`: the served model, and those of other hosts that the caller may use. */
+export function registerModels(app: FastifyInstance, services: HostServices, authorise: Authorise): void {
+  const list = (request: FastifyRequest) => {
+    const { consumer } = authorise(request, 'model.read')
+    const own = services.model()?.served.id
     const created = Math.floor(services.status().startedAtMs / 1000)
-    return [{ id: model.served.id, object: 'model', created, owned_by: 'tirami' }]
+    const entry = (id: string, owner: string) => ({ id, object: 'model', created, owned_by: owner })
+    const others = (services.mesh?.offers(consumer) ?? []).filter(({ id }) => id !== own)
+    return [
+      ...(own === undefined ? [] : [entry(own, 'tirami')]),
+      ...others.map(({ id }) => entry(id, 'tirami-mesh')),
+    ]
   }
-  app.get('/v1/models', async () => ({ object: 'list', data: list() }))
+  app.get('/v1/models', async (request) => ({ object: 'list', data: list(request) }))
   app.get<{ Params: { id: string } }>('/v1/models/:id', async (request) => {
     const { id } = request.params
-    const model = list().find((candidate) => candidate.id === id)
+    const model = list(request).find((candidate) => candidate.id === id)
     if (!model) throw notServed(id)
     return model
   })
@@ -41,6 +46,33 @@ export interface Served {
   /** How it writes tool calls; null when it takes no tools. */
   toolCallFormat: ToolCallFormat | null
   takesTools: boolean
+  /** Another host computes. */
+  remote: boolean
+}
+
+/** What an answer is to be asked for with: the model here, or the one of another host that the caller may use. */
+export function assertOffered(
+  services: HostServices,
+  consumer: Consumer,
+  wanted: string | null | undefined,
+): Served {
+  if (wanted && wanted !== services.model()?.served.id) {
+    const offer = services.mesh?.offer(consumer, wanted)
+    if (offer) {
+      const { id, toolCallFormat } = offer
+      return { id, toolCallFormat, takesTools: toolCallFormat !== null, remote: true }
+    }
+  }
+  return assertServed(services, wanted)
+}
+
+const REMOTE_TEMPERATURE = 0.7
+
+/** For a request that names none. */
+export function defaultTemperature(services: HostServices, body: unknown): number {
+  const own = services.model()?.served
+  const wanted = typeof body === 'object' && body !== null && 'model' in body ? body.model : undefined
+  return own && (!wanted || wanted === own.id) ? own.defaultTemperature : REMOTE_TEMPERATURE
 }
 
 /** @throws RequestError NO_MODEL (503), MODEL_NOT_FOUND (404) when another one is wanted */
@@ -57,6 +89,7 @@ export function assertServed(services: HostServices, wanted: string | null | und
     toolCallFormat: loaded?.toolCallFormat ?? null,
     // Before it is loaded nobody knows; the engine then refuses for that reason.
     takesTools: loaded === null || loaded.toolCallFormat !== null,
+    remote: false,
   }
 }
 

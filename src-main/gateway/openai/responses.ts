@@ -7,7 +7,7 @@ import type { SseMessage } from '../sse.ts'
 import { type Cost, costOf } from './cost.ts'
 import { openAiError } from './errors.ts'
 import { type ChoiceEvent, runJobs } from './jobs.ts'
-import { assertServed, newId } from './models.ts'
+import { assertOffered, defaultTemperature, newId } from './models.ts'
 import { type ResponseEvent, ResponseOutput } from './response-output.ts'
 import { type ResponseJob, responseJob } from './response-request.ts'
 import { answerWithStream, type StreamWriter } from './stream.ts'
@@ -17,12 +17,12 @@ import { assertTakesTools, partReader, withCallStops } from './tools.ts'
 export function registerResponses(app: FastifyInstance, services: HostServices, authorise: Authorise): void {
   app.post('/v1/responses', async (request, reply) => {
     const { consumer } = authorise(request, 'inference.run')
-    const asked = responseJob(request.body, services.model()?.served.defaultTemperature ?? 0)
-    const model = assertServed(services, asked.request.model)
+    const asked = responseJob(request.body, defaultTemperature(services, request.body))
+    const model = assertOffered(services, consumer, asked.request.model)
     assertTakesTools(model, asked.tools)
     const reader = partReader(asked.tools, model.toolCallFormat)
     const job = withCallStops(asked.job, asked.tools, model.toolCallFormat)
-    const events = runJobs({ services, consumer, request, reply, params: errorParams(asked) }, [job])
+    const events = runJobs({ services, consumer, model, request, reply, params: errorParams(asked) }, [job])
     const answer = new ResponseAnswer(asked, model.id, (receipt) => costOf(services, consumer, [receipt]))
     if (asked.request.stream) return answerWithStream(request, reply, events, responseWriter(answer, reader))
     for await (const event of events) answer.take(event, reader)

@@ -10,7 +10,7 @@ import { registerTokens } from './tokens.ts'
 
 /** The calls of OpenAI's API that this host has: docs/api.md lists every parameter. */
 export function registerOpenAi(app: FastifyInstance, services: HostServices, authorise: Authorise): void {
-  registerModels(app, services)
+  registerModels(app, services, authorise)
   registerChat(app, services, authorise)
   registerCompletions(app, services, authorise)
   registerResponses(app, services, authorise)

@@ -122,14 +122,22 @@ export function registerTirami(app: FastifyInstance, services: HostServices, aut
     return {
       protocol_version: PROTOCOL_VERSION,
       min_protocol_version: PROTOCOL_VERSION,
-      // What this host really does; the mesh, proofs of computation and remote dispatch are not there yet.
-      features: ['api:bearer-auth', 'api:scoped-tokens', 'ledger:dual-signed', 'ledger:rfc6962-proofs'],
+      // What this host really does; proofs of computation are not there yet.
+      features: [
+        'api:bearer-auth',
+        'api:scoped-tokens',
+        'ledger:dual-signed',
+        'ledger:rfc6962-proofs',
+        ...(services.mesh ? ['market:price-signals', 'market:remote-work'] : []),
+      ],
       proof_policy: PROOF_POLICIES[economy.governance.proofPolicy()] ?? 'optional',
       zkml_backend: null,
       zkml_strength: 'none',
-      transport: null,
-      wire_codec: null,
-      price_signal: null,
+      transport: services.mesh ? 'libp2p-tcp-noise-yamux' : null,
+      wire_codec: services.mesh ? 'json-in-signed-envelope' : null,
+      price_signal: services.mesh
+        ? { schema: 'tirami-mesh-v1', http_endpoint_advertised: false, http_endpoint: null }
+        : null,
       compatibility: null,
     }
   })
