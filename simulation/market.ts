@@ -207,7 +207,7 @@ export function buy(
     energy: { begin: () => () => undefined },
     stewardship: { assertMayServe: () => undefined, jobDone: () => undefined },
     model: () => MODEL,
-    assertAccepting: () => {},
+    admit: async () => ({ signal: new AbortController().signal, leave: () => undefined }),
   } as unknown as ServingPorts
   const request = {
     prompt: { type: 'chat' as const, turns: [{ role: 'user' as const, content: 'hi' }] },
