@@ -1,6 +1,6 @@
-export type { Agreement, Bought, BuyerHooks } from './buyer.ts'
+export type { Agreement, Bought } from './buyer.ts'
 export type { Dispute } from './dispute.ts'
-export { MarketNode, type MarketPorts, type SavedMarket } from './node.ts'
+export { MarketNode, type SavedMarket } from './node.ts'
 export type { ModelCost, ModelOffer, Price, Tariff } from './offer.ts'
 export type { Peer } from './registry.ts'
 export type { Candidate, RoutingMode } from './select.ts'
