@@ -62,6 +62,8 @@ export interface Finding {
   enterMs: number
   /** It must be clear for this long before it does not count any more. */
   settleMs: number
+  /** It cannot tell yet, for nobody has looked lately: that counts only when it lasts. */
+  pending: boolean
   /** When it may be clear. */
   clearAtMs: number | null
   /** Blocked as far as `settleMs` goes, though clear by itself. */
@@ -110,6 +112,7 @@ export function findings(input: PolicyInput, inForce: InForce): Finding[] {
       code: found.code ?? null,
       params: found.params ?? {},
       clearAtMs: found.clearAtMs ?? null,
+      pending: found.pending ?? false,
       nearlyBlocked: found.nearlyBlocked ?? blocked,
     }
   }
@@ -155,13 +158,18 @@ export function findings(input: PolicyInput, inForce: InForce): Finding[] {
 
 type Traits = Pick<Finding, 'unknownStops' | 'urgent' | 'enterMs' | 'settleMs'>
 type Found = Pick<Finding, 'verdict'> &
-  Partial<Pick<Finding, 'code' | 'params' | 'clearAtMs' | 'nearlyBlocked'>>
+  Partial<Pick<Finding, 'code' | 'params' | 'clearAtMs' | 'pending' | 'nearlyBlocked'>>
 
 const CLEAR: Found = { verdict: 'clear' }
-const cannotTell = (code: EarningReasonCode, params: ReasonParams = {}): Found => ({
+const cannotTell = (
+  { problem }: { problem: string },
+  code: EarningReasonCode,
+  params: ReasonParams = {},
+): Found => ({
   verdict: 'cannot-tell',
   code,
   params,
+  pending: problem === 'not-asked' || problem === 'stale',
 })
 const blocked = (code: EarningReasonCode, params: ReasonParams, clearAtMs: number | null = null): Found => ({
   verdict: 'blocked',
@@ -193,17 +201,17 @@ function scheduleRule({ policy, schedule }: PolicyInput): Found {
 }
 
 function appsRule({ exclusiveApp }: EarningSnapshot): Found {
-  if (!exclusiveApp.known) return cannotTell('exclusive-apps-unknown')
+  if (!exclusiveApp.known) return cannotTell(exclusiveApp, 'exclusive-apps-unknown')
   return exclusiveApp.value === null ? CLEAR : blocked('exclusive-app', { app: exclusiveApp.value })
 }
 
 function fullScreenRule({ fullScreen }: EarningSnapshot): Found {
-  if (!fullScreen.known) return cannotTell('full-screen-unknown')
+  if (!fullScreen.known) return cannotTell(fullScreen, 'full-screen-unknown')
   return fullScreen.value ? blocked('full-screen', {}) : CLEAR
 }
 
 function heatRule({ thermal }: EarningSnapshot): Found {
-  if (!thermal.known) return cannotTell('heat-unknown')
+  if (!thermal.known) return cannotTell(thermal, 'heat-unknown')
   const isHot = thermal.value === 'serious' || thermal.value === 'critical'
   return isHot ? blocked('too-hot', { state: thermal.value }) : CLEAR
 }
@@ -214,7 +222,7 @@ function gpuTemperatureRule(
   held: boolean,
 ): Found {
   const limit = maxGpuTemperatureC ?? Number.POSITIVE_INFINITY
-  if (!gpuTemperatureC.known) return cannotTell('gpu-temperature-unknown', { limit })
+  if (!gpuTemperatureC.known) return cannotTell(gpuTemperatureC, 'gpu-temperature-unknown', { limit })
   const { gpuId, celsius } = gpuTemperatureC.value
   const isHot = celsius > limit - (held ? TEMPERATURE_BAND_C : 0)
   return isHot ? blocked('gpu-too-hot', { celsius, limit, gpuId }) : CLEAR
@@ -226,7 +234,7 @@ function cpuTemperatureRule(
   held: boolean,
 ): Found {
   const limit = maxCpuTemperatureC ?? Number.POSITIVE_INFINITY
-  if (!cpuTemperatureC.known) return cannotTell('cpu-temperature-unknown', { limit })
+  if (!cpuTemperatureC.known) return cannotTell(cpuTemperatureC, 'cpu-temperature-unknown', { limit })
   const celsius = cpuTemperatureC.value
   const isHot = celsius > limit - (held ? TEMPERATURE_BAND_C : 0)
   return isHot ? blocked('cpu-too-hot', { celsius, limit }) : CLEAR
@@ -237,11 +245,11 @@ function batteryRule(
   { serveOnBattery, minBatteryPercent }: EarningPolicy,
   held: boolean,
 ): Found {
-  if (!power.known) return cannotTell('battery-unknown')
+  if (!power.known) return cannotTell(power, 'battery-unknown')
   const { onBattery, percent } = power.value
   if (!onBattery) return CLEAR
   if (!serveOnBattery) return blocked('on-battery', percent === null ? {} : { percent })
-  if (percent === null) return cannotTell('battery-unknown')
+  if (percent === null) return cannotTell({ problem: 'no-sensor' }, 'battery-unknown')
   const least = Math.min(100, minBatteryPercent + (held ? BATTERY_BAND_PERCENT : 0))
   return percent < least ? blocked('battery-low', { percent, limit: minBatteryPercent }) : CLEAR
 }
@@ -249,7 +257,7 @@ function batteryRule(
 /** A model that is not loaded yet must fit beside what is to stay free: else loading it would end in the next stop. */
 function memoryRule({ memoryAvailableBytes }: EarningSnapshot, { policy, model }: PolicyInput): Found {
   const limitGib = policy.minFreeMemoryGib ?? 0
-  if (!memoryAvailableBytes.known) return cannotTell('memory-unknown', { limitGib })
+  if (!memoryAvailableBytes.known) return cannotTell(memoryAvailableBytes, 'memory-unknown', { limitGib })
   const freeBytes = memoryAvailableBytes.value - (model.loaded ? 0 : model.bytes)
   const freeGib = Math.round((memoryAvailableBytes.value / GIB) * 10) / 10
   return freeBytes < limitGib * GIB ? blocked('memory-short', { freeGib, limitGib }) : CLEAR
@@ -257,7 +265,7 @@ function memoryRule({ memoryAvailableBytes }: EarningSnapshot, { policy, model }
 
 function idleRule({ idleSeconds, locked }: EarningSnapshot, { policy }: PolicyInput, held: boolean): Found {
   if (policy.lockIsIdle && locked.known && locked.value) return CLEAR
-  if (!idleSeconds.known) return cannotTell('in-use-unknown', { problem: idleSeconds.problem })
+  if (!idleSeconds.known) return cannotTell(idleSeconds, 'in-use-unknown', { problem: idleSeconds.problem })
   const limit = policy.idleSeconds
   // Seconds of rest only grow or begin anew; anything between the two lines is noise.
   const nearly = limit - Math.min(policy.settleSeconds, limit / 2)
@@ -269,7 +277,7 @@ function idleRule({ idleSeconds, locked }: EarningSnapshot, { policy }: PolicyIn
 }
 
 function meteredRule({ metered }: EarningSnapshot): Found {
-  if (!metered.known) return cannotTell('metered-unknown')
+  if (!metered.known) return cannotTell(metered, 'metered-unknown')
   return metered.value ? blocked('metered', {}) : CLEAR
 }
 
@@ -279,7 +287,7 @@ function cpuRule(
   held: boolean,
 ): Found {
   const limit = maxCpuByOthersPercent ?? 100
-  if (!cpuByOthers.known) return cannotTell('cpu-busy-unknown', { limit })
+  if (!cpuByOthers.known) return cannotTell(cpuByOthers, 'cpu-busy-unknown', { limit })
   const percent = Math.round(cpuByOthers.value * 100)
   return percent > limit * (held ? CPU_BAND : 1) ? blocked('cpu-busy', { percent, limit }) : CLEAR
 }
@@ -287,7 +295,11 @@ function cpuRule(
 function profitRule({ profitPerKwh }: EarningSnapshot, { minProfitPerKwh }: EarningPolicy): Found {
   const limit = minProfitPerKwh ?? Number.NEGATIVE_INFINITY
   if (!profitPerKwh.known) {
-    return cannotTell(profitPerKwh.problem === 'no-price' ? 'profit-no-price' : 'profit-no-energy', { limit })
+    return cannotTell(
+      profitPerKwh,
+      profitPerKwh.problem === 'no-price' ? 'profit-no-price' : 'profit-no-energy',
+      { limit },
+    )
   }
   const profit = Math.round(profitPerKwh.value * 1e4) / 1e4
   return profit < limit ? blocked('profit-too-low', { profit, limit }) : CLEAR

@@ -38,6 +38,9 @@ export interface PolicyResult {
 /** Running answers may take this long to end when the owner needs the machine; with the kill, memory is free in 3 s. */
 const URGENT_GRACE_MS = 1_000
 
+/** A sensor that has just been asked for is given this long to answer. */
+const PENDING_MS = 10_000
+
 /**
  * Whether to earn now. Pure: the same state and input give the same result. Order of the reasons: the owner's word, the
  * hours, what protects the machine, what protects its user, the money.
@@ -134,8 +137,9 @@ function smoothed(before: RuleState | undefined, finding: Finding, nowMs: number
   const lastBlockedAtMs = Math.min(before?.lastBlockedAtMs ?? Number.NEGATIVE_INFINITY, nowMs)
   if (isBlocked(finding)) {
     const blockedSinceMs = Math.min(before?.blockedSinceMs ?? nowMs, nowMs)
-    const isNew = before === undefined
-    const inForce = isNew || before.inForce || nowMs - blockedSinceMs >= finding.enterMs
+    const isNew = before === undefined && !finding.pending
+    const enterMs = finding.pending ? PENDING_MS : finding.enterMs
+    const inForce = isNew || before?.inForce === true || nowMs - blockedSinceMs >= enterMs
     return { inForce, blockedSinceMs, lastBlockedAtMs: finding.nearlyBlocked ? nowMs : lastBlockedAtMs }
   }
   const last = finding.nearlyBlocked ? nowMs : lastBlockedAtMs

@@ -22,6 +22,7 @@ import {
   systemTimeZone,
   weekSpans,
 } from '../earning/index.ts'
+import type { EnvironmentWants } from '../hardware/index.ts'
 import type { Engine } from '../inference/index.ts'
 import { type Clock, readClockMs, TiramiError } from '../kernel/index.ts'
 import { notEarning } from './earning-refusal.ts'
@@ -36,8 +37,8 @@ import type { OwnerSource } from './stewardship-file.ts'
 export interface Environment {
   /** As it was at the last look. */
   snapshot(): Omit<EarningSnapshot, 'profitPerKwh'>
-  /** Looks at what `policy` asks about. Never rejects, and ends within seconds. */
-  look(policy: EarningPolicy): Promise<void>
+  /** Looks at what is asked about. Never rejects, and ends within seconds. */
+  look(wants: EnvironmentWants): Promise<void>
 }
 
 export interface EarningPorts {
@@ -110,7 +111,10 @@ export function createEarning(ports: EarningPorts): Earning {
   let state: PolicyState = INITIAL_POLICY_STATE
   let ownUntilMs = 0
   let timer: NodeJS.Timeout | null = null
+  let timerDueMs = 0
+  let runsByItself = false
   let closed = false
+  let looked = false
   let announced = ''
   let lastMs = 0
   const schedules = scheduleMemory(ports.timeZone ?? systemTimeZone)
@@ -172,7 +176,8 @@ export function createEarning(ports: EarningPorts): Earning {
 
   /** Decides anew, tells of it and sees that it is done. */
   function refresh(): void {
-    if (closed) return
+    // Before the first look every sensor would seem to be missing.
+    if (closed || !looked) return
     endFinish()
     result = decide()
     state = result.state
@@ -195,9 +200,9 @@ export function createEarning(ports: EarningPorts): Earning {
     for (const listener of listeners) listener()
   }
 
+  /** A timer that runs already is only ever brought forward: requests must not put the next look off. */
   function schedule(): void {
-    if (timer === null) return
-    clearTimeout(timer)
+    if (!runsByItself) return
     const atMs = nowMs()
     const { drainUntilMs, decision } = result
     const policy = policyNow()
@@ -205,14 +210,26 @@ export function createEarning(ports: EarningPorts): Earning {
     const waits = [drainUntilMs, decision.nextChangeAtMs, ownUntilMs].flatMap((dueMs) =>
       dueMs !== null && dueMs > atMs ? [dueMs - atMs + TIMER_SLACK_MS] : [],
     )
-    timer = setTimeout(() => void tick(), Math.min(pollMs, ...waits))
+    const dueMs = performance.now() + Math.min(pollMs, ...waits)
+    if (timer && timerDueMs <= dueMs) return
+    if (timer) clearTimeout(timer)
+    timerDueMs = dueMs
+    timer = setTimeout(() => {
+      timer = null
+      tick().catch((error) => process.emitWarning(`earning: ${String(error)}`))
+    }, dueMs - performance.now())
     timer.unref()
   }
 
   async function tick(): Promise<void> {
-    await environment.look(policyNow())
+    await look()
     refresh()
     await enforce()
+  }
+
+  async function look(): Promise<void> {
+    await environment.look(wantsOf(policyNow()))
+    looked = true
   }
 
   /** Makes the engine what the decision says; the last decision counts, however many were made meanwhile. */
@@ -222,7 +239,8 @@ export function createEarning(ports: EarningPorts): Earning {
       const { decision, ownUseNow } = result
       const { state: engineState } = engine.status()
       if (decision.action === 'serve') {
-        if (engineState === 'stopped') await engine.start()
+        // Not waited for here: to load takes minutes, and to stop must not have to wait for it.
+        if (engineState === 'stopped') load()
         return
       }
       if (decision.action === 'drain') return
@@ -231,6 +249,14 @@ export function createEarning(ports: EarningPorts): Earning {
       const ownerIsUsing = ownUseNow && ([...jobs].some(({ ownKey }) => ownKey) || nowMs() < ownUntilMs)
       if (decision.unloadModel && !ownerIsUsing && engineState !== 'stopped') await engine.stop()
     })
+
+  let loading: Promise<void> = Promise.resolve()
+  function load(): Promise<void> {
+    loading = engine.start()
+    // Whoever waits hears of a failure; to all others it is a state.
+    loading.catch(() => undefined)
+    return loading
+  }
 
   /** Resolves when what was decided is done: running answers have ended or were cancelled, the memory is free. */
   async function settled(): Promise<void> {
@@ -255,7 +281,7 @@ export function createEarning(ports: EarningPorts): Earning {
       refresh()
     }
     try {
-      if (!isServing && engine.status().state === 'stopped') await serially(() => engine.start())
+      if (!isServing && engine.status().state === 'stopped') await load()
     } catch (error) {
       leave()
       throw error
@@ -292,15 +318,18 @@ export function createEarning(ports: EarningPorts): Earning {
   }
 
   let result: PolicyResult = decide()
-  stewardship.onChange(refresh)
+  stewardship.onChange(() => {
+    refresh()
+    // A rule that was just switched on asks about something that nobody has looked at yet.
+    if (looked && runsByItself) void look().then(refresh)
+  })
   // A model that is loaded, or no longer, changes what the memory rule asks for.
   engine.onChange(() => {
     if (word.get().finishing) refresh()
   })
   return {
     view: () => {
-      result = decide()
-      state = result.state
+      refresh()
       return viewNow()
     },
     decision: () => result.decision,
@@ -312,8 +341,10 @@ export function createEarning(ports: EarningPorts): Earning {
     resume: async (source) => {
       setPaused(false, source)
       await enforce()
+      if (result.decision.action !== 'serve') return
       // A failed engine is tried again when the owner says so, not by itself.
-      if (result.decision.action === 'serve' && engine.status().state === 'failed') await engine.start()
+      if (engine.status().state === 'failed') load()
+      await loading
     },
     setMode: (mode, source) => {
       if (mode === 'paused') setPaused(true, source)
@@ -346,10 +377,9 @@ export function createEarning(ports: EarningPorts): Earning {
     },
     tick,
     start: async () => {
-      timer = setTimeout(() => undefined, 0)
-      await environment.look(policyNow())
-      refresh()
-      await enforce()
+      runsByItself = true
+      await tick()
+      if (result.decision.action === 'serve') await loading
     },
     onChange: (listener) => void listeners.add(listener),
     close: () => {
@@ -365,6 +395,21 @@ function digestOf({ decision, rules, sensors: _live, ...view }: EarningView): st
   const found = rules.map(({ name, verdict, stops, code: why }) => [name, verdict, stops, why])
   return JSON.stringify([action, unloadModel, code, params.app ?? null, found, view])
 }
+
+/** Only what a rule asks about is looked at. */
+const wantsOf = (policy: EarningPolicy): EnvironmentWants => ({
+  idle: policy.mode === 'when-idle' || (policy.mode === 'schedule' && policy.scheduleNeedsIdle),
+  power: !policy.serveOnBattery || policy.minBatteryPercent > 0,
+  thermal: policy.stopWhenHot,
+  apps: policy.exclusiveApps,
+  fullScreen: policy.stopForFullScreen,
+  metered: policy.stopOnMetered,
+  cpu: policy.maxCpuByOthersPercent !== null,
+  figures:
+    policy.minFreeMemoryGib !== null ||
+    policy.maxGpuTemperatureC !== null ||
+    policy.maxCpuTemperatureC !== null,
+})
 
 /** The next change is worked out once, not at every look. */
 function scheduleMemory(systemZone: () => string) {
