@@ -28,7 +28,7 @@ export interface EarningSnapshot {
   /** Hottest of the GPUs. */
   gpuTemperatureC: Reading<{ gpuId: string; celsius: number }>
   cpuTemperatureC: Reading<number>
-  /** Expected, in the owner's currency; `problem` is `no-price` or `no-energy`. */
+  /** Expected, in the owner's currency; `problem` is `no-price`, `no-energy` or `not-measured-yet`. */
   profitPerKwh: Reading<number>
 }
 
@@ -295,11 +295,11 @@ function cpuRule(
 function profitRule({ profitPerKwh }: EarningSnapshot, { minProfitPerKwh }: EarningPolicy): Found {
   const limit = minProfitPerKwh ?? Number.NEGATIVE_INFINITY
   if (!profitPerKwh.known) {
-    return cannotTell(
-      profitPerKwh,
-      profitPerKwh.problem === 'no-price' ? 'profit-no-price' : 'profit-no-energy',
-      { limit },
-    )
+    const { problem } = profitPerKwh
+    // The first jobs measure it: without them it would never be known.
+    if (problem === 'not-measured-yet') return CLEAR
+    const code = problem === 'no-price' ? 'profit-no-price' : 'profit-no-energy'
+    return cannotTell(profitPerKwh, code, { limit })
   }
   const profit = Math.round(profitPerKwh.value * 1e4) / 1e4
   return profit < limit ? blocked('profit-too-low', { profit, limit }) : CLEAR

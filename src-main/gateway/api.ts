@@ -7,6 +7,7 @@ import { openAiError } from './openai/errors.ts'
 import { registerOpenAi } from './openai/routes.ts'
 import type { Authorise } from './requests.ts'
 import { registerConsole } from './tirami/console.ts'
+import { registerEarning } from './tirami/earning.ts'
 import { registerEconomy } from './tirami/economy.ts'
 import { registerEnergy } from './tirami/energy.ts'
 import { registerMesh } from './tirami/mesh.ts'
@@ -50,6 +51,7 @@ export function openApi(services: HostServices, port: number): Promise<Edge> {
       registerMesh(app, services, authorise)
       registerEnergy(app, services, authorise)
       registerConsole(app, services, authorise)
+      registerEarning(app, services, authorise)
       registerReason(app, services, authorise)
       registerSettlement(app, services, authorise)
       registerSafety(app, services, authorise)

@@ -1,6 +1,6 @@
 export { computeState } from './compute-state.ts'
 export { type Energy, type JobShare, jobEnergy, machineEnergyJ, type PowerSample } from './energy.ts'
-export { createEnvironment, type Environment, type ShellReadings } from './environment/environment.ts'
+export { createEnvironment } from './environment/environment.ts'
 export type { EnvironmentWants } from './environment/types.ts'
 export { createHardwareMonitor, type HardwareMonitor } from './monitor.ts'
 export { type HardwarePorts, type SystemLibrary, systemPorts } from './ports.ts'

@@ -161,11 +161,12 @@ export function createEarning(ports: EarningPorts): Earning {
   function wordNow(paused: boolean): EarningWord {
     const { snooze, finishing } = word.get()
     if (paused) return say({ snooze: null, finishing: false })
-    // A clock that was set back does not make it longer.
     const atMs = nowMs()
-    const untilMs = snooze && Math.min(snooze.untilMs, atMs + (snooze.untilMs - snooze.fromMs))
-    const isOver = untilMs === null || untilMs <= atMs
-    return say({ snooze: isOver || !snooze ? null : snooze, finishing })
+    if (snooze === null || snooze.untilMs <= atMs) return say({ snooze: null, finishing })
+    // A clock that was set back does not make it longer: it lasts from then on for as long as it was to last.
+    const lengthMs = snooze.untilMs - snooze.fromMs
+    const isLonger = snooze.untilMs - atMs > lengthMs
+    return say({ snooze: isLonger ? { fromMs: atMs, untilMs: atMs + lengthMs } : snooze, finishing })
   }
 
   function say(next: EarningWord): EarningWord {

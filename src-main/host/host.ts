@@ -19,6 +19,7 @@ import type { Access } from './access.ts'
 import { type Books, openBooks } from './books.ts'
 import { type Control, createControl } from './control.ts'
 import { createEarning, type Earning, type Environment } from './earning-policy.ts'
+import { createProfit } from './earning-profit.ts'
 import type { EconomyService, MarketSampling } from './economy-service.ts'
 import { createSettlement, type Settlement } from './economy-settlement.ts'
 import { createEnergyMeter, type EnergyMeter } from './energy-meter.ts'
@@ -201,6 +202,7 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     machine,
     resourcesDirectory: options.resourcesDirectory,
     spawnEngine: options.spawnEngine,
+    memoryLimitGib: () => stewardship.values().earning.max_model_memory_gib,
     clock,
     model: options.model ?? null,
     upstream: options.upstream ?? (options.model === undefined ? settings.get().upstream : null),
@@ -210,12 +212,20 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
   const { engine } = desk
   const ownEnvironment = options.environment ?? createEnvironment(systemPorts(systeminformation), monitor)
   const environment = options.shell ? withShell(ownEnvironment, options.shell) : ownEnvironment
+  const profit = createProfit({
+    prices: () => {
+      const { per_trm: perTrm, per_kwh: perKwh } = stewardship.values().prices
+      return { perTrm, perKwh }
+    },
+    costTrm: (flop) => economy.jobPrice()(flop),
+    nowMs: () => clock.nowMs(),
+  })
   const earning = createEarning({
     dataDirectory: options.dataDirectory,
     stewardship,
     engine,
     environment,
-    profitPerKwh: () => ({ known: false, problem: 'no-energy', source: 'ledger', atMs: clock.nowMs() }),
+    profitPerKwh: profit.perKwh,
     modelBytes: () => desk.current()?.gguf.sizeBytes ?? 0,
     clock,
   })
@@ -282,13 +292,17 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
   })
   ledger.onTrade((trade) => {
     events.emit('trade.booked', trade)
+    profit.trade(trade)
     void economy.rewardTrade({ provider: trade.provider, ownKey: trade.ownKey })
   })
   const energy = createEnergyMeter({
     sensors: () => monitor.sensors(),
     computesOn: () => (engine.loaded()?.backend === 'cpu' ? 'cpu' : 'gpu'),
     declaredPowerW: () => settings.get().declaredPowerW,
-    onKnown: (tradeId, joules) => stewardship.energyKnown(tradeId, joules),
+    onKnown: (tradeId, joules) => {
+      profit.energy(tradeId, joules)
+      stewardship.energyKnown(tradeId, joules)
+    },
     onUnpaid: (joules, ownKey) => stewardship.unpaidEnergy(joules, ownKey),
     clock,
   })

@@ -79,6 +79,8 @@ export interface ModelDeskOptions {
   resourcesDirectory: string
   spawnEngine: SpawnEngine
   clock: Clock
+  /** The most that a model may take, RAM or that of a GPU; null: what is free. Asked at every load. */
+  memoryLimitGib?(): number | null
   /** Of the command line: goes before what the owner chose in the window. */
   model: string | null
   /** Another server that computes at first. */
@@ -108,7 +110,8 @@ export async function openModelDesk(options: ModelDeskOptions): Promise<ModelDes
   let current = await inspectModel(first).catch(onlyTyped)
   let loadedBytes = 0
 
-  const adviceFor = (gguf: InspectedModel['gguf'], memory: MachineMemory): LoadAdvice => {
+  const adviceFor = (gguf: InspectedModel['gguf'], free: MachineMemory): LoadAdvice => {
+    const memory = limited(free, options.memoryLimitGib?.() ?? null)
     const contextTokens = Math.min(gguf.contextTokens, WANTED.contextTokens)
     const batchTokens = memory.gpu ? BATCH_TOKENS.gpu : BATCH_TOKENS.cpu
     return adviseLoad(gguf, { ...WANTED, contextTokens, batchTokens }, memory)
@@ -134,7 +137,11 @@ export async function openModelDesk(options: ModelDeskOptions): Promise<ModelDes
     ...plan,
     spawn: spawnEngine,
     clock,
-    checkModel: readGgufModel,
+    checkModel: async (path) => {
+      const gguf = await readGgufModel(path)
+      const advice = adviceFor(gguf, { freeRamBytes: Number.POSITIVE_INFINITY, gpu: null })
+      if (!advice.fits) throw tooLarge(advice.sentence)
+    },
     idleUnloadMs: () => {
       const minutes = settings.get().idleUnloadMinutes
       return minutes === null ? null : minutes * MINUTE_MS
@@ -245,6 +252,14 @@ export async function openModelDesk(options: ModelDeskOptions): Promise<ModelDes
       unsubscribe()
       await store.close()
     },
+  }
+}
+
+function limited({ freeRamBytes, gpu }: MachineMemory, limitGib: number | null): MachineMemory {
+  const limitBytes = (limitGib ?? Number.POSITIVE_INFINITY) * 2 ** 30
+  return {
+    freeRamBytes: Math.min(freeRamBytes, limitBytes),
+    gpu: gpu && { ...gpu, freeVramBytes: Math.min(gpu.freeVramBytes, limitBytes) },
   }
 }
 

@@ -3,24 +3,14 @@ import type { HardwarePorts } from '../ports.ts'
 import type { Sensors } from '../types.ts'
 import { COMM_MAX, linuxProbes } from './linux.ts'
 import { macProbes } from './macos.ts'
-import type { EnvironmentSnapshot, EnvironmentWants, Found, Probes, Reading, ThermalState } from './types.ts'
+import type { EnvironmentSnapshot, EnvironmentWants, Found, Probes, Reading } from './types.ts'
 import { windowsProbes } from './windows.ts'
 
 /** Looks at the machine when told to; a question costs nothing in between. */
-export interface Environment {
+interface Environment {
   snapshot(): EnvironmentSnapshot
   /** Looks at what is wanted and due. Never rejects; ends within seconds. */
   look(wants: EnvironmentWants): Promise<void>
-  /** What the desktop app's shell knows goes before what programs say, while it is fresh. */
-  tell(told: ShellReadings): void
-}
-
-/** What Electron's `powerMonitor` says. Null: it does not. */
-export interface ShellReadings {
-  idleSeconds: number | null
-  locked: boolean | null
-  onBattery: boolean | null
-  thermal: ThermalState | null
 }
 
 /** How often a sensor is looked at, at most. */
@@ -45,8 +35,6 @@ const WINDOWS_PERIODS_MS = {
 }
 /** What found nothing is not asked again at once: most likely the program is not there. */
 const RETRY_MS = 40_000
-/** The shell tells every few seconds; silence for longer means that it is gone. */
-const TOLD_MAX_AGE_MS = 15_000
 
 type Sensor = keyof typeof PERIODS_MS
 
@@ -59,7 +47,6 @@ export function createEnvironment(
   const periods = ports.platform === 'win32' ? WINDOWS_PERIODS_MS : PERIODS_MS
   const dueAtMs: Partial<Record<Sensor, number>> = {}
   let latest = nothingKnown(clock.nowMs())
-  let told: (ShellReadings & { atMs: number }) | null = null
 
   const reading = <T>({ value, source }: Found<T>): Reading<T> => {
     const atMs = clock.nowMs()
@@ -122,31 +109,13 @@ export function createEnvironment(
     cpu: async () => ({ cpuByOthers: await one(probes.cpuByOthers) }),
     figures: async () => figuresOf(await monitor.sensors()),
   }
-  /** The shell's word, as far as it goes. */
-  const withTold = (snapshot: EnvironmentSnapshot): EnvironmentSnapshot => {
-    if (!told || Math.abs(clock.nowMs() - told.atMs) > TOLD_MAX_AGE_MS) return snapshot
-    const { idleSeconds, locked, onBattery, thermal, atMs } = told
-    const said = <T>(value: T): Reading<T> => ({ known: true, value, source: 'electron', atMs })
-    const { power } = snapshot
-    return {
-      ...snapshot,
-      ...(idleSeconds === null ? {} : { idleSeconds: said(idleSeconds) }),
-      ...(locked === null ? {} : { locked: said(locked) }),
-      ...(thermal === null ? {} : { thermal: said(thermal) }),
-      // The shell does not know the charge.
-      ...(onBattery === null
-        ? {}
-        : { power: said({ onBattery, percent: power.known ? power.value.percent : null }) }),
-    }
-  }
   return {
-    snapshot: () => withTold(latest),
+    snapshot: () => latest,
     look: async (wants) => {
-      const isTold = told !== null && Math.abs(clock.nowMs() - told.atMs) <= TOLD_MAX_AGE_MS
       const asked: Record<Sensor, boolean> = {
-        idle: wants.idle && !(isTold && told?.idleSeconds !== null),
+        idle: wants.idle,
         power: wants.power,
-        thermal: wants.thermal && !(isTold && told?.thermal !== null),
+        thermal: wants.thermal,
         programs: wants.apps.length > 0,
         fullScreen: wants.fullScreen,
         metered: wants.metered,
@@ -157,9 +126,6 @@ export function createEnvironment(
       await Promise.all(
         sensors.map((sensor) => (asked[sensor] ? whenDue(sensor, () => looks[sensor](wants)) : undefined)),
       )
-    },
-    tell: (readings) => {
-      told = { ...readings, atMs: clock.nowMs() }
     },
   }
 }
