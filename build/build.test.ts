@@ -4,14 +4,18 @@ import { join } from 'node:path'
 import { FuseState, FuseV1Options, FuseVersion, flipFuses, getCurrentFuseWire } from '@electron/fuses'
 import { describe, expect, it } from 'vitest'
 import packageJson from '../package.json' with { type: 'json' }
-import config, { fuseTarget } from './electron-builder.ts'
+import { LINK_SCHEME } from '../src-main/desktop/deep-link.ts'
+import { feedAt, judgeRelease } from '../src-main/desktop/update-policy.ts'
+import config, { configuration, fuseTarget } from './electron-builder.ts'
+import { FUSE_NAMES, fakeElectron } from './fake-electron.ts'
 import { fuseConfig, fuseTable, RELEASE_FUSES } from './fuses.ts'
 import { icnsFile, icoFile } from './icons/containers.ts'
+import { notarisation } from './release.ts'
 
 const root = join(import.meta.dirname, '..')
 
 describe('fuses', () => {
-  const names = Object.keys(FuseV1Options).filter((key) => Number.isNaN(Number(key)))
+  const names = FUSE_NAMES
 
   it('are all decided, as the security page says', () => {
     const table = Object.fromEntries(
@@ -69,26 +73,83 @@ describe('fuses', () => {
     expect(fuseTarget('win32', '/d', 'Tirami Host')).toBe(join('/d', 'Tirami Host.exe'))
     expect(fuseTarget('darwin', '/d', 'Tirami Host')).toBe(join('/d', 'Tirami Host.app'))
   })
-
-  /** The bytes by which the fuse tool knows an Electron. */
-  function fakeElectron(fuses: number): Buffer {
-    const sentinel = Buffer.from('dL7pKGdnNz796PbbjQWNKmHXBZaB9tsX', 'latin1')
-    return Buffer.concat([
-      Buffer.alloc(64),
-      sentinel,
-      Buffer.from([1, fuses]),
-      Buffer.from('1'.repeat(fuses)),
-      Buffer.alloc(64),
-    ])
-  }
 })
 
 describe('the package', () => {
-  it('publishes nowhere and updates from nowhere', () => {
+  it('fetches updates from where the release says, over https, and from nowhere otherwise', () => {
     expect(config.publish).toBeNull()
-    expect(Object.keys({ ...packageJson.dependencies, ...packageJson.devDependencies })).not.toContain(
-      'electron-updater',
-    )
+    const url = 'https://updates.example/feed'
+    expect(configuration({ TIRAMI_UPDATE_URL: url }).publish).toEqual({ provider: 'generic', url })
+    expect(configuration({ TIRAMI_UPDATE_URL: '' }).publish).toBeNull()
+    for (const wrong of [
+      'http://updates.example/',
+      'updates.example',
+      'https://me:x@updates.example/',
+      'https://u.example/?x',
+    ]) {
+      expect(() => configuration({ TIRAMI_UPDATE_URL: wrong })).toThrow('https')
+    }
+    // What was written into the package is what the app takes its feed from.
+    expect(feedAt(url)?.hosts).toEqual(new Set(['updates.example']))
+  })
+
+  it('names its files as the updater wants them', () => {
+    const name = (version: string, os: string, arch: string, ext: string) => {
+      const values: Record<string, string> = { version, os, arch, ext }
+      return String(config.artifactName).replace(/\$\{(\w+)\}/g, (_, macro: string) => values[macro] ?? '?')
+    }
+    for (const [platform, os, arch, extension] of [
+      ['darwin', 'mac', 'arm64', 'zip'],
+      ['darwin', 'mac', 'universal', 'dmg'],
+      ['win32', 'win', 'x64', 'exe'],
+      ['linux', 'linux', 'x86_64', 'AppImage'],
+      ['linux', 'linux', 'amd64', 'deb'],
+    ] as const) {
+      const file = { url: name('1.3.0', os, arch, extension), sha512: `${'A'.repeat(86)}==`, size: 1 }
+      const verdict = judgeRelease(
+        { version: '1.3.0', files: [file] },
+        { currentVersion: '1.2.3', channel: 'stable', platform, seen: null, brokenVersion: null },
+      )
+      expect([file.url, verdict.offer]).toEqual([file.url, true])
+    }
+    expect(config.generateUpdatesFilesForAllChannels).toBe(true)
+  })
+
+  it('signs and notarises where it can, and says so where it cannot', () => {
+    const apple = { CSC_LINK: 'x', APPLE_API_KEY: 'k', APPLE_API_KEY_ID: 'i', APPLE_API_ISSUER: 's' }
+    expect(configuration(apple).mac).toMatchObject({ notarize: true, hardenedRuntime: true })
+    for (const left of Object.keys(apple)) {
+      const some = { ...apple, [left]: '' }
+      expect(configuration(some).mac?.notarize).toBe(false)
+      expect(notarisation(some).line).toMatch(/not notarised.*not given/)
+    }
+    expect(config.win).toMatchObject({ verifyUpdateCodeSignature: true })
+    expect(configuration({ WIN_PUBLISHER_NAME: 'Somebody' }).win?.signtoolOptions).toEqual({
+      publisherName: 'Somebody',
+    })
+  })
+
+  it('is made for the systems that are promised', () => {
+    const targets = (of: { target?: unknown } | null | undefined) => of?.target
+    expect(targets(config.mac)).toEqual([
+      { target: 'dmg', arch: ['arm64', 'universal'] },
+      { target: 'zip', arch: ['arm64', 'universal'] },
+    ])
+    expect(targets(config.win)).toEqual([{ target: 'nsis', arch: ['x64'] }])
+    expect(targets(config.linux)).toEqual([
+      { target: 'AppImage', arch: ['x64', 'arm64'] },
+      { target: 'deb', arch: ['x64', 'arm64'] },
+    ])
+    expect(config.protocols).toEqual([{ name: 'Tirami Host', schemes: [LINK_SCHEME], role: 'Viewer' }])
+  })
+
+  it('takes the login item away when it is uninstalled, under the name that the app gives it', () => {
+    const macro = readFileSync(join(root, String(config.nsis?.include)), 'utf8')
+    const login = readFileSync(join(root, 'src-main/desktop/login.ts'), 'utf8')
+    expect(login).toContain(`APP_ID = '${config.appId}'`)
+    expect(macro).toContain(`CurrentVersion\\Run" "${config.appId}"`)
+    // An update runs the old uninstaller: it must not turn off what the owner has turned on.
+    expect(macro).toMatch(/ifNot\} \$\{isUpdated\}/)
   })
 
   it('carries what main imports and nothing that only the page needs', () => {

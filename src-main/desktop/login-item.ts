@@ -49,6 +49,8 @@ export function autostartEntry(command: string): string {
     'Version=1.5',
     'Name=Tirami Host',
     `Exec=${execArgument(command)} --${HIDDEN_SWITCH}`,
+    // Without the app the entry does nothing: no uninstaller can find it in every home.
+    `TryExec=${command.replaceAll('\\', '\\\\')}`,
     'Terminal=false',
     'X-GNOME-Autostart-enabled=true',
     OURS,

@@ -3,6 +3,9 @@ import { autostartFolder, autostarts, HIDDEN_SWITCH, setAutostart, startCommand 
 import { say } from './saying.ts'
 import type { ShellPorts } from './shell.ts'
 
+/** As in build/electron-builder.ts. */
+export const APP_ID = 'dev.tirami.host'
+
 /** Starting with the owner's session: the system's own list on macOS and Windows, an XDG entry on Linux. */
 export function loginItem(): ShellPorts['login'] {
   const command = startCommand({
@@ -19,11 +22,12 @@ export function loginItem(): ShellPorts['login'] {
       set: (on) => setAutostart(folder, on ? command : null),
     }
   }
-  const args = [`--${HIDDEN_SWITCH}`]
+  // `name` is what the uninstaller takes away (build/uninstall.nsh).
+  const item = { args: [`--${HIDDEN_SWITCH}`], name: APP_ID }
   return {
-    isOn: () => app.getLoginItemSettings({ args }).openAtLogin,
+    isOn: () => app.getLoginItemSettings(item).openAtLogin,
     set: (on) => {
-      app.setLoginItemSettings({ openAtLogin: on, args })
+      app.setLoginItemSettings({ openAtLogin: on, ...item })
       return null
     },
   }

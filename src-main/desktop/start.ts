@@ -5,7 +5,7 @@ import { LINK_SCHEME, linkIn, pageOfLink } from './deep-link.ts'
 import { utilityProcesses } from './host-process.ts'
 import { HostSupervisor } from './host-supervisor.ts'
 import { hearTaken, sendEvent, serveCalls } from './ipc.ts'
-import { loginItem, startedHidden } from './login.ts'
+import { APP_ID, loginItem, startedHidden } from './login.ts'
 import { menuTemplate } from './menu-template.ts'
 import { guardAllContents, guardRequests } from './navigation.ts'
 import { pageFeed } from './page-feed.ts'
@@ -72,6 +72,8 @@ function run(mainDirectory: string): (page: NonNullable<ReturnType<typeof pageOf
   guardRequests(session.defaultSession, packaged)
   serveAppScheme(paths.renderer)
   if (packaged) app.setAsDefaultProtocolClient(LINK_SCHEME)
+  // Windows shows notices of an app that it knows by this name only.
+  if (process.platform === 'win32') app.setAppUserModelId(APP_ID)
 
   const memory = openAppMemory(join(userData, 'app.json'))
   const plan = planStart(memory.get().start, {
