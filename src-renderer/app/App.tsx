@@ -18,6 +18,7 @@ type LazyPage = Exclude<PageName, 'home'>
 /** The code of each page; all but Home's is fetched when the window stands. */
 const loaders: Record<LazyPage, () => Promise<ComponentType>> = {
   models: () => import('../pages/models/ModelsPage.tsx').then(({ ModelsPage }) => ModelsPage),
+  chat: () => import('../pages/chat/ChatPage.tsx').then(({ ChatPage }) => ChatPage),
   playground: () =>
     import('../pages/playground/PlaygroundPage.tsx').then(({ PlaygroundPage }) => PlaygroundPage),
   wallet: () => import('../pages/wallet/WalletPage.tsx').then(({ WalletPage }) => WalletPage),

@@ -5,6 +5,7 @@ import {
   KeyRound,
   type LucideIcon,
   Settings,
+  MessagesSquare,
   ShieldCheck,
   Wallet,
 } from 'lucide-react'
@@ -17,6 +18,7 @@ import {
 export const pages = {
   home: { href: '#/', icon: House },
   models: { href: '#/models', icon: Boxes },
+  chat: { href: '#/chat', icon: MessagesSquare },
   playground: { href: '#/playground', icon: BrainCircuit },
   wallet: { href: '#/wallet', icon: Wallet },
   keys: { href: '#/keys', icon: KeyRound },

@@ -23,12 +23,25 @@ export interface Exchange {
   error: PublicErrorData | null
 }
 
+export interface Conversation {
+  id: number
+  /** As they were when it was last left; those of the open one are in `exchanges`. */
+  exchanges: Exchange[]
+}
+
 export interface ChatState {
+  /** Newest first, the open one among them. */
+  conversations: Conversation[]
+  openId: number
+  /** Of the open conversation. */
   exchanges: Exchange[]
   stopping: boolean
   ask(question: string): Promise<void>
   stop(): Promise<void>
-  clear(): void
+  /** Each of these does nothing while an answer is written. */
+  begin(): void
+  open(id: number): void
+  forget(id: number): void
   onChatEvent(event: ChatEvent): void
   /** The rest of an answer is lost with the connection. */
   onDisconnected(): void
@@ -52,6 +65,7 @@ function toMessages(exchanges: readonly Exchange[], question: string): ChatMessa
 export const createChatStore = (client: HostClient) =>
   createStore<ChatState>()((set, get) => {
     let nextId = 1
+    let nextConversation = 2
     let active: { exchange: number; chatId: string | null } | null = null
     /** Events may overtake the answer that names their chat. They wait here while a start is under way. */
     let early: ChatEvent[] = []
@@ -94,7 +108,28 @@ export const createChatStore = (client: HostClient) =>
       }
     }
 
+    /** The conversations with what was said in the open one; an open one without a word is dropped. */
+    function left(): Conversation[] {
+      const { conversations, openId, exchanges } = get()
+      return conversations
+        .map((conversation) => (conversation.id === openId ? { ...conversation, exchanges } : conversation))
+        .filter((conversation) => conversation.exchanges.length > 0)
+    }
+
+    function enter(conversations: Conversation[], id: number): void {
+      const exchanges = conversations.find((conversation) => conversation.id === id)?.exchanges ?? []
+      set({ conversations, openId: id, exchanges })
+    }
+
+    function begin(others: Conversation[]): void {
+      const id = nextConversation
+      nextConversation += 1
+      enter([{ id, exchanges: [] }, ...others], id)
+    }
+
     return {
+      conversations: [{ id: 1, exchanges: [] }],
+      openId: 1,
       exchanges: [],
       stopping: false,
       ask: async (question) => {
@@ -127,8 +162,17 @@ export const createChatStore = (client: HostClient) =>
         // Without an id yet, ask() cancels as soon as it has one.
         if (active.chatId !== null) await cancel(active.chatId)
       },
-      clear: () => {
-        if (active === null) set({ exchanges: [] })
+      begin: () => {
+        if (active === null) begin(left())
+      },
+      open: (id) => {
+        if (active === null && id !== get().openId) enter(left(), id)
+      },
+      forget: (id) => {
+        if (active !== null) return
+        const others = left().filter((conversation) => conversation.id !== id)
+        if (id === get().openId) begin(others)
+        else set(({ conversations }) => ({ conversations: conversations.filter((kept) => kept.id !== id) }))
       },
       onChatEvent: (event) => {
         if (active === null) return
