@@ -69,16 +69,34 @@ run('the dashboard in Chromium', () => {
     await page.getByText('Both signed').first().waitFor()
   })
 
-  it('answers in the chat box and says what it cost', async () => {
-    const box = page.getByRole('textbox')
+  it('answers a question asked at home on the page Chat, and says what it cost', async () => {
+    const box = page.getByRole('textbox', { name: 'Your question' })
     await box.fill('How do I pause?')
     await box.press('Enter')
+    await page.getByRole('heading', { name: 'Chat', level: 1 }).waitFor()
     await page
-      .getByText(/\d+ TRM/)
-      .first()
+      .getByRole('log')
+      .getByText(/^\d+ TRM$/)
       .waitFor()
+    await page.getByRole('link', { name: 'Home' }).click()
     await page.getByRole('row').filter({ hasText: 'This window' }).first().waitFor()
     await shot('dashboard')
+  })
+
+  it('says what was earned, and what it takes to know the return', async () => {
+    const earned = page.getByRole('region', { name: 'Earned' })
+    await earned.getByText('Tonight').waitFor()
+    await earned.getByText('no price per TRM set').first().waitFor()
+    await page.getByRole('button', { name: 'Set prices' }).click()
+    const dialog = page.getByRole('dialog', { name: 'Your prices' })
+    await dialog.getByLabel('One kilowatt-hour costs').fill('0.31')
+    await dialog.getByLabel('One TRM is worth to you').fill('0.00002')
+    await dialog.getByRole('button', { name: 'Save' }).click()
+    await dialog.waitFor({ state: 'detached' })
+    // The owner's own use is no income: no job is judged yet, and that is said.
+    await page.getByText('Judged from 10 jobs on; 0 so far').waitFor()
+    await page.getByRole('button', { name: 'Change prices' }).waitFor()
+    await shot('priced')
   })
 
   it('proves a trade’s signatures on request', async () => {

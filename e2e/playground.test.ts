@@ -1,108 +1,18 @@
-import { existsSync, mkdirSync } from 'node:fs'
-import { join, resolve } from 'node:path'
-import { type Browser, chromium, type Locator, type Page } from 'playwright'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { join } from 'node:path'
+import type { Browser, Page } from 'playwright'
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { FakeHost, type FakeState } from '../src-renderer/testing/fake-host.ts'
 import { type HostProcess, root, startHeadless, temporaryDirectory } from './support/host.ts'
-
-const executablePath = process.env.TIRAMI_CHROMIUM
-// On CI a machine without a browser is a broken machine, not a reason to skip.
-const run = executablePath || process.env.CI ? describe : describe.skip
-const shots = process.env.TIRAMI_SCREENSHOTS
-const WIDTHS = [900, 1440]
-
-async function openBrowser(): Promise<Browser> {
-  if (!executablePath || !existsSync(executablePath)) throw new Error('No Chromium was found here.')
-  return chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-background-networking'] })
-}
-
-/** Collects what the page complains about. */
-async function openPage(
-  browser: Browser,
-  problems: string[],
-  reducedMotion: 'reduce' | 'no-preference' = 'reduce',
-): Promise<Page> {
-  const page = await browser.newPage({ viewport: { width: 1440, height: 900 }, reducedMotion })
-  page.on('console', (message) => {
-    if (message.type() === 'error') problems.push(message.text())
-  })
-  page.on('pageerror', (error) => problems.push(error.message))
-  return page
-}
-
-async function inEveryLook(page: Page, look: (name: string) => Promise<void>): Promise<void> {
-  for (const width of WIDTHS) {
-    await page.setViewportSize({ width, height: 900 })
-    for (const colorScheme of ['light', 'dark'] as const) {
-      await page.emulateMedia({ colorScheme })
-      await look(`${colorScheme}-${width}`)
-    }
-  }
-  await page.setViewportSize({ width: 1440, height: 900 })
-}
-
-async function shoot(page: Page, name: string): Promise<void> {
-  if (!shots) return
-  mkdirSync(resolve(root, shots), { recursive: true })
-  await page.screenshot({ path: resolve(root, shots, `${name}.png`), fullPage: true })
-}
-
-/** Presses `key` until `target` has the focus; a page whose controls cannot be reached fails here. */
-async function pressUntilFocused(page: Page, key: 'Tab' | 'Shift+Tab', target: Locator): Promise<void> {
-  await target.waitFor()
-  for (let presses = 0; presses < 120; presses += 1) {
-    if (await target.evaluate((element) => element === document.activeElement)) return
-    await page.keyboard.press(key)
-  }
-  throw new Error(`the keyboard does not reach ${target}`)
-}
-
-/** Texts whose contrast with what lies behind them is below WCAG AA. Disabled controls are exempt there. */
-function faintTexts(page: Page): Promise<string[]> {
-  return page.evaluate(() => {
-    const canvas = document.createElement('canvas')
-    canvas.width = canvas.height = 1
-    const context = canvas.getContext('2d', { willReadFrequently: true })
-    if (context === null) throw new Error('no canvas')
-    const paint = (colors: string[]): number[] => {
-      context.clearRect(0, 0, 1, 1)
-      for (const color of colors) {
-        context.fillStyle = color
-        context.fillRect(0, 0, 1, 1)
-      }
-      return [...context.getImageData(0, 0, 1, 1).data].slice(0, 3)
-    }
-    const luminance = (rgb: number[]): number => {
-      const [r = 0, g = 0, b = 0] = rgb.map((channel) => {
-        const share = channel / 255
-        return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4
-      })
-      return 0.2126 * r + 0.7152 * g + 0.0722 * b
-    }
-    const backgrounds = (element: Element | null): string[] =>
-      element === null
-        ? []
-        : [...backgrounds(element.parentElement), getComputedStyle(element).backgroundColor]
-    const faint: string[] = []
-    for (const element of document.querySelectorAll('main *, .rail *')) {
-      const text = [...element.childNodes].some(
-        ({ nodeType, textContent }) => nodeType === Node.TEXT_NODE && textContent?.trim() !== '',
-      )
-      const style = getComputedStyle(element)
-      if (!text || !element.checkVisibility() || style.clipPath !== 'none') continue
-      if (element.closest(':disabled, .visually-hidden, [aria-hidden="true"]') !== null) continue
-      const behind = backgrounds(element)
-      const [front, back] = [luminance(paint([...behind, style.color])), luminance(paint(behind))]
-      const ratio = (Math.max(front, back) + 0.05) / (Math.min(front, back) + 0.05)
-      const large = Number.parseFloat(style.fontSize) >= 24
-      if (ratio < (large ? 3 : 4.5)) faint.push(`${ratio.toFixed(2)} ${element.textContent?.slice(0, 60)}`)
-    }
-    return faint
-  })
-}
-
-const sidewaysScroll = (page: Page) =>
-  page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
+import {
+  faintTexts,
+  inEveryLook,
+  openBrowser,
+  openPage,
+  pressUntilFocused,
+  shoot,
+  sidewaysScroll,
+  withBrowser,
+} from './support/window.ts'
 
 const part = (page: Page, name: string) => page.getByRole('region', { name, exact: true })
 const button = (page: Page, name: string | RegExp) => page.getByRole('button', { name })
@@ -123,7 +33,7 @@ function isSolved(cells: readonly number[]): boolean {
   return cells.length === 36 && new Set(groups.flat()).size === 3 * 36
 }
 
-run('the Playground with a real host', () => {
+withBrowser('the Playground with a real host', () => {
   const data = temporaryDirectory()
   const problems: string[] = []
   let host: HostProcess
@@ -301,7 +211,7 @@ run('the Playground with a real host', () => {
   })
 })
 
-run('the Playground in states that are hard to come by', () => {
+withBrowser('the Playground in states that are hard to come by', () => {
   const problems: string[] = []
   const host = new FakeHost(join(root, 'out/renderer'))
   let browser: Browser
@@ -357,7 +267,7 @@ run('the Playground in states that are hard to come by', () => {
     await open('earning')
     await button(page, 'Think').click()
     await part(page, 'Thought').getByText('Step 5 of 5', { exact: true }).waitFor()
-    const moving = await openPage(browser, problems, 'no-preference')
+    const moving = await openPage(browser, problems, { reducedMotion: 'no-preference' })
     await open('earning', moving)
     await button(moving, 'Think').click()
     await part(moving, 'Thought').getByText('Step 1 of 5', { exact: true }).waitFor()

@@ -1,116 +1,18 @@
-import { mkdirSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import OpenAI from 'openai'
-import { type Browser, chromium, type Locator, type Page } from 'playwright'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { Browser, Page } from 'playwright'
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { FakeHost, type FakeState } from '../src-renderer/testing/fake-host.ts'
 import { type HostProcess, root, startHeadless, temporaryDirectory } from './support/host.ts'
-
-const executablePath = process.env.TIRAMI_CHROMIUM
-// On CI a machine without a browser is a broken machine, not a reason to skip.
-const run = executablePath || process.env.CI ? describe : describe.skip
-const shots = process.env.TIRAMI_SCREENSHOTS
-const WIDTHS = [900, 1440]
-
-async function openBrowser(): Promise<Browser> {
-  if (!executablePath) throw new Error('No Chromium was found on this CI machine.')
-  return chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-background-networking'] })
-}
-
-/** Collects what the page complains about. */
-async function openPage(browser: Browser, problems: string[]): Promise<Page> {
-  const page = await browser.newPage({ viewport: { width: 1440, height: 900 }, reducedMotion: 'reduce' })
-  page.on('console', (message) => {
-    if (message.type() === 'error') problems.push(message.text())
-  })
-  page.on('pageerror', (error) => problems.push(error.message))
-  return page
-}
-
-async function inEveryLook(page: Page, look: (name: string) => Promise<void>): Promise<void> {
-  for (const width of WIDTHS) {
-    await page.setViewportSize({ width, height: 900 })
-    for (const colorScheme of ['light', 'dark'] as const) {
-      await page.emulateMedia({ colorScheme })
-      await look(`${colorScheme}-${width}`)
-    }
-  }
-  await page.setViewportSize({ width: 1440, height: 900 })
-}
-
-async function shoot(page: Page, name: string): Promise<void> {
-  if (!shots) return
-  mkdirSync(resolve(root, shots), { recursive: true })
-  await page.screenshot({ path: resolve(root, shots, `${name}.png`), fullPage: true })
-}
-
-/** Presses `key` until `target` has the focus; a page whose controls cannot be reached fails here. */
-async function pressUntilFocused(page: Page, key: 'Tab' | 'Shift+Tab', target: Locator): Promise<void> {
-  await target.waitFor()
-  for (let presses = 0; presses < 120; presses += 1) {
-    if (await target.evaluate((element) => element === document.activeElement)) return
-    await page.keyboard.press(key)
-  }
-  throw new Error(`the keyboard does not reach ${target}`)
-}
-
-const hasFocus = (target: Locator) => target.evaluate((element) => element === document.activeElement)
-
-/** Texts whose contrast with what lies behind them is below WCAG AA. Disabled controls are exempt there. */
-function faintTexts(page: Page): Promise<string[]> {
-  return page.evaluate(() => {
-    const canvas = document.createElement('canvas')
-    canvas.width = canvas.height = 1
-    const context = canvas.getContext('2d', { willReadFrequently: true })
-    if (context === null) throw new Error('no canvas')
-    const paint = (colors: string[]): number[] => {
-      context.clearRect(0, 0, 1, 1)
-      for (const color of colors) {
-        context.fillStyle = color
-        context.fillRect(0, 0, 1, 1)
-      }
-      return [...context.getImageData(0, 0, 1, 1).data].slice(0, 3)
-    }
-    const luminance = (rgb: number[]): number => {
-      const [r = 0, g = 0, b = 0] = rgb.map((channel) => {
-        const share = channel / 255
-        return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4
-      })
-      return 0.2126 * r + 0.7152 * g + 0.0722 * b
-    }
-    const backgrounds = (element: Element | null): string[] =>
-      element === null
-        ? []
-        : [...backgrounds(element.parentElement), getComputedStyle(element).backgroundColor]
-    const faint: string[] = []
-    for (const element of document.querySelectorAll('main *, .rail *')) {
-      const text = [...element.childNodes].some(
-        ({ nodeType, textContent }) => nodeType === Node.TEXT_NODE && textContent?.trim() !== '',
-      )
-      const style = getComputedStyle(element)
-      if (!text || !element.checkVisibility() || style.clipPath !== 'none') continue
-      if (element.closest(':disabled, .visually-hidden, [aria-hidden="true"]') !== null) continue
-      const behind = backgrounds(element)
-      const [front, back] = [luminance(paint([...behind, style.color])), luminance(paint(behind))]
-      const ratio = (Math.max(front, back) + 0.05) / (Math.min(front, back) + 0.05)
-      const large = Number.parseFloat(style.fontSize) >= 24
-      if (ratio < (large ? 3 : 4.5)) faint.push(`${ratio.toFixed(2)} ${element.textContent?.slice(0, 60)}`)
-    }
-    return faint
-  })
-}
-
-const sidewaysScroll = (page: Page) =>
-  page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
-
-async function expectReadable(page: Page, name: string): Promise<void> {
-  await inEveryLook(page, async (look) => {
-    expect(await sidewaysScroll(page)).toBe(0)
-    // Colours take a moment to follow the theme.
-    await expect.poll(() => faintTexts(page), { timeout: 20_000 }).toEqual([])
-    await shoot(page, `${name}-${look}`)
-  })
-}
+import {
+  expectReadable,
+  hasFocus,
+  openBrowser,
+  openPage,
+  pressUntilFocused,
+  shoot,
+  withBrowser,
+} from './support/window.ts'
 
 /** What a caller of the API is refused with; `ok` when he is not. */
 async function ask(host: HostProcess, apiKey: string): Promise<string> {
@@ -127,7 +29,7 @@ async function ask(host: HostProcess, apiKey: string): Promise<string> {
   }
 }
 
-run('the Wallet and Keys pages with a real host', () => {
+withBrowser('the Wallet and Keys pages with a real host', () => {
   const data = temporaryDirectory()
   const problems: string[] = []
   let host: HostProcess
@@ -287,7 +189,7 @@ run('the Wallet and Keys pages with a real host', () => {
   })
 })
 
-run('the Wallet and Keys pages in every state', () => {
+withBrowser('the Wallet and Keys pages in every state', () => {
   const problems: string[] = []
   const host = new FakeHost(join(root, 'out/renderer'))
   let browser: Browser

@@ -56,6 +56,18 @@ export const formatNumber = (value: number, options?: Intl.NumberFormatOptions):
 export const formatPercent = (share: number, maximumFractionDigits = 1): string =>
   `${formatNumber(share * 100, { maximumFractionDigits })} %`
 
+/** Small sums keep two figures that say something: `€0.0042`; others have the decimals of their currency. */
+export function formatMoney(amount: number, currency: string): string {
+  const small = amount !== 0 && Math.abs(amount) < 0.1
+  const digits = small ? { maximumSignificantDigits: 2 } : {}
+  try {
+    return formatNumber(amount, { style: 'currency', currency, currencyDisplay: 'narrowSymbol', ...digits })
+  } catch {
+    // Three letters need not be a currency that the browser knows how to write.
+    return `${formatNumber(amount, digits)} ${currency}`
+  }
+}
+
 /** English only; translated text counts through its own JSON (`key_one`, `key_other`). */
 export function plural(count: number, one: string, many = `${one}s`): string {
   return `${groupDigits(count)} ${count === 1 ? one : many}`

@@ -3,6 +3,7 @@ export {
   formatCompact,
   formatFlop,
   formatMemory,
+  formatMoney,
   formatNumber,
   formatPercent,
   formatTrm,

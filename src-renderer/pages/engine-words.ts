@@ -1,17 +1,23 @@
 import type { EngineStatus } from '../../src-preload/contract/index.ts'
+import { i18n } from '../i18n/index.ts'
 
-export const engineStates = {
-  starting: { tone: 'warn', label: 'Starting' },
-  ready: { tone: 'earning', label: 'Ready' },
-  restarting: { tone: 'warn', label: 'Restarting' },
-  unloaded: { tone: 'plain', label: 'Unloaded' },
-  stopped: { tone: 'plain', label: 'Stopped' },
-  failed: { tone: 'bad', label: 'Failed' },
+const tones = {
+  starting: 'warn',
+  ready: 'earning',
+  restarting: 'warn',
+  unloaded: 'plain',
+  stopped: 'plain',
+  failed: 'bad',
 } as const
 
-const backends = { cpu: 'CPU, no GPU in use', metal: 'Metal', cuda: 'CUDA', vulkan: 'Vulkan' } as const
+export const engineState = (state: EngineStatus['state']) => ({
+  tone: tones[state],
+  label: i18n.t(`engine.states.${state}`),
+})
 
 export function computesOn({ backend, state }: EngineStatus): string {
-  if (backend !== null) return backends[backend]
-  return state === 'stopped' || state === 'unloaded' ? 'Nothing now' : 'Not reported yet'
+  if (backend !== null) return i18n.t(`engine.backends.${backend}`)
+  return state === 'stopped' || state === 'unloaded'
+    ? i18n.t('engine.nothingNow')
+    : i18n.t('engine.notReported')
 }

@@ -11,6 +11,7 @@ import type { Stores } from './index.ts'
 import type { KeysState } from './keys.ts'
 import type { LanguageState } from './language.ts'
 import type { ModelsState } from './models.ts'
+import type { MoneyState } from './money.ts'
 import type { OwnerState } from './owner.ts'
 import type { OwnerFileState } from './owner-file.ts'
 import type { PlaygroundState } from './playground.ts'
@@ -107,6 +108,10 @@ export function useSafety<T>(select: (state: SafetyState) => T): T {
 
 export function useSentinel<T>(select: (state: SentinelState) => T): T {
   return useStore(useStores().sentinel, select)
+}
+
+export function useMoney<T>(select: (state: MoneyState) => T): T {
+  return useStore(useStores().money, select)
 }
 
 export function useOwner<T>(select: (state: OwnerState) => T): T {

@@ -8,6 +8,7 @@ import { createEarningsStore } from './earnings.ts'
 import { createGuardHistoryStore } from './guard-history.ts'
 import { createKeysStore } from './keys.ts'
 import { createModelsStore } from './models.ts'
+import { createMoneyStore } from './money.ts'
 import { createOwnerStore } from './owner.ts'
 import { createOwnerFileStore } from './owner-file.ts'
 import { createPlaygroundStore } from './playground.ts'
@@ -26,6 +27,8 @@ export function createStores(client: HostClient) {
     connection: createConnectionStore(),
     status: createStatusStore(client),
     earnings: createEarningsStore(client),
+    money: createMoneyStore(client),
+    owner: createOwnerStore(client),
     trades: createTradesStore(client),
     chat: createChatStore(client),
     models: createModelsStore(client),
@@ -62,6 +65,7 @@ function deliver(stores: Stores, event: HostEvent): void {
     case 'trade.booked':
       stores.trades.getState().onTradeBooked(event.data)
       stores.earnings.getState().onTradeBooked()
+      stores.money.getState().refresh()
       stores.wallet.getState().refresh()
       stores.keys.getState().refresh()
       break
@@ -98,6 +102,7 @@ function onStatusChanged(stores: Stores, status: HostStatus): void {
   stores.chat.getState().onDisconnected()
   void stores.earnings.getState().load()
   void stores.trades.getState().load()
+  stores.money.getState().refresh()
   stores.models.getState().refresh()
   stores.wallet.getState().refresh()
   stores.keys.getState().refresh()

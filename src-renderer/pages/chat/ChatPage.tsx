@@ -69,7 +69,7 @@ function Welcome() {
 /** How far above the end the reader may be and still want to follow it. */
 const FOLLOW_PX = 80
 
-function Log({ exchanges }: { exchanges: Exchange[] }) {
+export function Log({ exchanges }: { exchanges: Exchange[] }) {
   const { t } = useTranslation('chat')
   const busy = useChat(isBusy)
   const log = useRef<HTMLDivElement>(null)
@@ -101,7 +101,7 @@ function Log({ exchanges }: { exchanges: Exchange[] }) {
   )
 }
 
-function Total({ exchanges }: { exchanges: Exchange[] }) {
+export function Total({ exchanges }: { exchanges: Exchange[] }) {
   const { t } = useTranslation('chat')
   const outcomes = exchanges.flatMap(({ outcome }) => outcome ?? [])
   if (outcomes.length < 2) return null

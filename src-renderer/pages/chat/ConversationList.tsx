@@ -37,7 +37,9 @@ export function ConversationList({ onOpened }: { onOpened: () => void }) {
                 onClick={after(() => open(conversation.id))}
               >
                 <span className="talk__title">{title}</span>
-                <span className="talk__size figures">{t('answers', { count: said.length })}</span>
+                {said.length === 0 ? null : (
+                  <span className="talk__size figures">{t('answers', { count: said.length })}</span>
+                )}
               </button>
               {said.length === 0 ? null : (
                 <Button

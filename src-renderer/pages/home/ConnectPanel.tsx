@@ -1,5 +1,6 @@
 import { useState } from 'react'
 import type { HostStatus } from '../../../src-preload/contract/index.ts'
+import { useTranslation } from '../../i18n/index.ts'
 import { useStatus } from '../../stores/context.tsx'
 import { Card, CopyButton, CopyField, Segmented } from '../../widgets/index.ts'
 import { Pending } from '../Pending.tsx'
@@ -12,13 +13,14 @@ const languages: readonly { value: Language; content: string }[] = [
 ]
 
 export function ConnectPanel() {
+  const { t } = useTranslation('home')
   const status = useStatus((state) => state.status)
   const loadError = useStatus((state) => state.loadError)
   const load = useStatus((state) => state.load)
   return (
-    <Card id="connect" title="Connect an OpenAI client">
+    <Card id="connect" title={t('connect.title')}>
       {status === null ? (
-        <Pending what="the address" error={loadError} onRetry={() => void load()} />
+        <Pending what={t('connect.what')} error={loadError} onRetry={() => void load()} />
       ) : (
         <Connect status={status} />
       )}
@@ -27,18 +29,24 @@ export function ConnectPanel() {
 }
 
 function Connect({ status }: { status: HostStatus }) {
+  const { t } = useTranslation('home')
   const [language, setLanguage] = useState<Language>('python')
   const code = snippet(language, status)
   return (
     <>
       <dl className="ids">
-        <CopyField name="Base URL" what="base URL" value={status.apiBaseUrl} />
-        <CopyField name="API key file" what="path of the key file" value={status.apiKeyFile} />
+        <CopyField name={t('connect.baseUrl')} value={status.apiBaseUrl} />
+        <CopyField name={t('connect.keyFile')} what={t('connect.keyFilePath')} value={status.apiKeyFile} />
       </dl>
       <div className="snippet">
         <div className="snippet__bar">
-          <Segmented label="Language" options={languages} value={language} onChange={setLanguage} />
-          <CopyButton what="snippet" text={code} />
+          <Segmented
+            label={t('connect.language')}
+            options={languages}
+            value={language}
+            onChange={setLanguage}
+          />
+          <CopyButton what={t('connect.snippet')} text={code} />
         </div>
         <pre>
           <code>{code}</code>

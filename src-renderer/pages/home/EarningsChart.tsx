@@ -1,6 +1,7 @@
 import { Bar, BarChart, CartesianGrid, ResponsiveContainer, Tooltip, XAxis, YAxis } from 'recharts'
 import type { Earnings } from '../../../src-preload/contract/index.ts'
-import { formatBucket, formatCompact, formatTrm, plural } from '../../format/index.ts'
+import { formatBucket, formatCompact, formatTrm } from '../../format/index.ts'
+import { useTranslation } from '../../i18n/index.ts'
 
 type Bucket = Earnings['buckets'][number]
 
@@ -62,14 +63,17 @@ export function EarningsChart({ earnings, name }: { earnings: Earnings; name: st
 }
 
 function BucketTooltip({ bucket, bucketMs }: { bucket: Bucket; bucketMs: number }) {
+  const { t } = useTranslation(['home', 'common'])
   return (
     <div className="chart__tooltip figures">
       <span className="muted">
         {formatBucket(bucket.startMs, bucketMs)} – {formatBucket(bucket.startMs + bucketMs, bucketMs)}
       </span>
       <strong>{formatTrm(bucket.amountTrm)}</strong>
-      <span>{plural(bucket.trades, 'trade')}</span>
-      {bucket.ownKeysTrm === '0' ? null : <span>{formatTrm(bucket.ownKeysTrm)} by your own keys</span>}
+      <span>{t('common:trades', { count: bucket.trades })}</span>
+      {bucket.ownKeysTrm === '0' ? null : (
+        <span>{t('chart.ownShort', { amount: formatTrm(bucket.ownKeysTrm) })}</span>
+      )}
     </div>
   )
 }

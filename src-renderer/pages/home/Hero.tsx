@@ -1,6 +1,6 @@
 import { Pause, Play } from 'lucide-react'
 import type { HostStatus } from '../../../src-preload/contract/index.ts'
-import { plural } from '../../format/index.ts'
+import { useTranslation } from '../../i18n/index.ts'
 import { useConnection, useStatus } from '../../stores/context.tsx'
 import { describeHost } from '../../stores/host-state.ts'
 import { Button, ErrorState } from '../../widgets/index.ts'
@@ -11,10 +11,11 @@ export function Hero() {
   const loadError = useStatus((state) => state.loadError)
   const switchError = useStatus((state) => state.switchError)
   const load = useStatus((state) => state.load)
+  const { t } = useTranslation('home')
   const { label, tone, reason } = describeHost(phase, { status, loadError })
   const nextStep = phase === 'offline' || status === null ? null : engineNextStep(status)
   return (
-    <section id="now" className="hero" data-tone={tone} aria-label="State of this host">
+    <section id="now" className="hero" data-tone={tone} aria-label={t('state')}>
       <div className="hero__main">
         <div role="status">
           <h1 className="hero__state">{label}</h1>
@@ -39,6 +40,7 @@ function engineNextStep({ state, reason, engine }: HostStatus): string | null {
 }
 
 function PauseButton() {
+  const { t } = useTranslation('home')
   const status = useStatus((state) => state.status)
   const switching = useStatus((state) => state.switching)
   const pause = useStatus((state) => state.pause)
@@ -55,7 +57,7 @@ function PauseButton() {
       onClick={() => void (paused ? resume() : pause())}
     >
       {switching === null ? <Icon size={20} fill="currentColor" strokeWidth={0} aria-hidden="true" /> : null}
-      {{ none: paused ? 'Resume' : 'Pause', pausing: 'Pausing…', resuming: 'Resuming…' }[switching ?? 'none']}
+      {switching !== null ? t(switching) : paused ? t('resume') : t('pause')}
     </Button>
   )
 }
@@ -64,6 +66,7 @@ const SLOTS_DRAWN = 8
 
 /** One layer per slot of the engine; a layer is lit while it works. An engine that is not up has none. */
 function Slots({ status }: { status: HostStatus }) {
+  const { t } = useTranslation('home')
   const { jobs, engine } = status
   if (engine.slots === null && jobs.running + jobs.queued === 0) return null
   const layers = Array.from({ length: Math.min(engine.slots ?? 0, SLOTS_DRAWN) }, (_, layer) => layer)
@@ -77,11 +80,11 @@ function Slots({ status }: { status: HostStatus }) {
       <dl className="slots__counts figures">
         <div>
           <dd>{jobs.running}</dd>
-          <dt>{engine.slots === null ? 'running' : `of ${plural(engine.slots, 'slot')} working`}</dt>
+          <dt>{engine.slots === null ? t('slots.running') : t('slots.working', { count: engine.slots })}</dt>
         </div>
         <div>
           <dd>{jobs.queued}</dd>
-          <dt>waiting</dt>
+          <dt>{t('slots.waiting')}</dt>
         </div>
       </dl>
     </div>

@@ -1,10 +1,12 @@
 import { BookCheck, LifeBuoy } from 'lucide-react'
 import type { HostStatus } from '../../../src-preload/contract/index.ts'
-import { formatBytes, plural, shortHex } from '../../format/index.ts'
+import { formatBytes, shortHex } from '../../format/index.ts'
+import { Trans, useTranslation } from '../../i18n/index.ts'
 import { useStatus } from '../../stores/context.tsx'
 import { CopyButton, ErrorState } from '../../widgets/index.ts'
 
 export function LedgerFooter() {
+  const { t } = useTranslation(['home', 'common'])
   const status = useStatus((state) => state.status)
   if (status === null) return null
   const { ledger, nodeId } = status
@@ -15,12 +17,15 @@ export function LedgerFooter() {
       <p className="ledger__line figures">
         <span className="ledger__size">
           <BookCheck size={16} aria-hidden="true" />
-          Ledger: {plural(ledger.trades, 'trade')}, {plural(ledger.journalRecords, 'record')},{' '}
-          {formatBytes(ledger.journalBytes)} on this disk
+          {t('ledger.size', {
+            trades: t('common:trades', { count: ledger.trades }),
+            records: t('ledger.records', { count: ledger.journalRecords }),
+            bytes: formatBytes(ledger.journalBytes),
+          })}
         </span>
         <span className="ledger__node">
-          This node: <code>{shortHex(nodeId)}</code>
-          <CopyButton what="node id" text={nodeId} />
+          {t('ledger.node')} <code>{shortHex(nodeId)}</code>
+          <CopyButton what={t('ledger.nodeId')} text={nodeId} />
         </span>
       </p>
     </footer>
@@ -28,25 +33,32 @@ export function LedgerFooter() {
 }
 
 function NotWritable() {
+  const { t } = useTranslation('home')
   return (
     <ErrorState
       error={{
         code: 'LEDGER_NOT_WRITABLE',
-        message: 'The ledger could not be written, so nothing more is sold.',
-        nextStep: 'Check that the disk has room, then start Tirami Host again. What was booked is safe.',
+        message: t('ledger.notWritable.message'),
+        nextStep: t('ledger.notWritable.nextStep'),
       }}
     />
   )
 }
 
 function Recovery({ recovery }: { recovery: NonNullable<HostStatus['ledger']['recovery']> }) {
+  const { t } = useTranslation('home')
   return (
     <p className="ledger__recovery">
       <LifeBuoy size={16} aria-hidden="true" />
       <span>
-        <strong>The last run ended in the middle of a write.</strong> The unfinished{' '}
-        {plural(recovery.tornBytes, 'byte')} were set aside in <code>{recovery.savedAs}</code>; every record
-        before them is in the ledger. There is nothing to do.
+        <strong>{t('ledger.recoveryTitle')}</strong>{' '}
+        <Trans
+          t={t}
+          i18nKey="ledger.recovery"
+          count={recovery.tornBytes}
+          values={{ file: recovery.savedAs }}
+          components={{ file: <code /> }}
+        />
       </span>
     </p>
   )

@@ -11,22 +11,23 @@ import {
   formatFlop,
   formatMemory,
   groupDigits,
-  plural,
   withSiPrefix,
 } from '../../format/index.ts'
+import { i18n, Trans, useTranslation } from '../../i18n/index.ts'
 import { useStatus } from '../../stores/context.tsx'
-import { Badge, Card, EmptyState, ErrorState, Stat, useNow } from '../../widgets/index.ts'
-import { computesOn, engineStates } from '../engine-words.ts'
+import { Badge, Card, EmptyState, ErrorState, PageLink, Stat, useNow } from '../../widgets/index.ts'
+import { computesOn, engineState } from '../engine-words.ts'
 import { Pending } from '../Pending.tsx'
 
 export function MachinePanel() {
+  const { t } = useTranslation('home')
   const status = useStatus((state) => state.status)
   const loadError = useStatus((state) => state.loadError)
   const load = useStatus((state) => state.load)
   return (
-    <Card id="machine" title="Model and machine">
+    <Card id="machine" title={t('machine.title')}>
       {status === null ? (
-        <Pending what="model and machine" error={loadError} onRetry={() => void load()} />
+        <Pending what={t('machine.what')} error={loadError} onRetry={() => void load()} />
       ) : (
         <Machine status={status} />
       )}
@@ -35,11 +36,12 @@ export function MachinePanel() {
 }
 
 function Machine({ status }: { status: HostStatus }) {
+  const { t } = useTranslation('home')
   return (
     <>
       {status.model === null ? (
-        <EmptyState icon={FlaskConical} title="No model loaded">
-          The host serves as soon as a model is loaded. Choose one on the page <a href="#/models">Models</a>.
+        <EmptyState icon={FlaskConical} title={t('machine.noModel.title')}>
+          <Trans t={t} i18nKey="machine.noModel.text" components={{ models: <PageLink to="#/models" /> }} />
         </EmptyState>
       ) : (
         <Model model={status.model} />
@@ -51,6 +53,7 @@ function Machine({ status }: { status: HostStatus }) {
 }
 
 function Model({ model }: { model: ModelInfo }) {
+  const { t } = useTranslation('home')
   const { value, prefix } = withSiPrefix(model.parameters)
   return (
     <div className="machine__part">
@@ -62,37 +65,40 @@ function Model({ model }: { model: ModelInfo }) {
         <p>
           <Badge tone="warn">
             <FlaskConical size={12} aria-hidden="true" />
-            Demonstration-size model: it only knows this app
+            {t('machine.demonstration')}
           </Badge>
         </p>
       ) : null}
       <dl className="machine__stats">
-        <Stat label="Size">{formatBytes(model.sizeBytes)}</Stat>
-        <Stat label="Parameters">{`${value} ${prefix}`.trim()}</Stat>
-        <Stat label="Context">{groupDigits(model.contextTokens)} tokens</Stat>
-        <Stat label="Work per token">{formatFlop(model.flopPerToken)}</Stat>
-        <Stat label="Licence">{model.license ?? 'Not stated'}</Stat>
+        <Stat label={t('machine.size')}>{formatBytes(model.sizeBytes)}</Stat>
+        <Stat label={t('machine.parameters')}>{`${value} ${prefix}`.trim()}</Stat>
+        <Stat label={t('machine.context')}>
+          {t('machine.tokens', { count: groupDigits(model.contextTokens) })}
+        </Stat>
+        <Stat label={t('machine.work')}>{formatFlop(model.flopPerToken)}</Stat>
+        <Stat label={t('machine.licence')}>{model.license ?? t('machine.noLicence')}</Stat>
       </dl>
     </div>
   )
 }
 
 function Engine({ engine }: { engine: EngineStatus }) {
-  const { tone, label } = engineStates[engine.state]
+  const { t } = useTranslation('home')
+  const { tone, label } = engineState(engine.state)
   return (
     <div className="machine__part">
       <div className="machine__name">
-        <h3>Engine</h3>
+        <h3>{t('machine.engine')}</h3>
         <Badge tone={tone}>{label}</Badge>
       </div>
       {engine.error === null ? null : <ErrorState error={engine.error} />}
       {engine.retryAtMs === null ? null : <RetryCountdown atMs={engine.retryAtMs} />}
       <dl className="machine__stats">
-        <Stat label="Computes on">{computesOn(engine)}</Stat>
-        {engine.deviceName === null ? null : <Stat label="Device">{engine.deviceName}</Stat>}
-        <Stat label="Threads">{engine.threads ?? '–'}</Stat>
-        <Stat label="Slots">{engine.slots ?? '–'}</Stat>
-        <Stat label="Restarts">{groupDigits(engine.restarts)}</Stat>
+        <Stat label={t('machine.computesOn')}>{computesOn(engine)}</Stat>
+        {engine.deviceName === null ? null : <Stat label={t('machine.device')}>{engine.deviceName}</Stat>}
+        <Stat label={t('machine.threads')}>{engine.threads ?? '–'}</Stat>
+        <Stat label={t('machine.slots')}>{engine.slots ?? '–'}</Stat>
+        <Stat label={t('machine.restarts')}>{groupDigits(engine.restarts)}</Stat>
       </dl>
     </div>
   )
@@ -100,28 +106,35 @@ function Engine({ engine }: { engine: EngineStatus }) {
 
 function RetryCountdown({ atMs }: { atMs: number }) {
   const leftMs = atMs - useNow(1_000)
-  const when = leftMs < 1_000 ? 'now' : `in ${formatDuration(Math.ceil(leftMs / 1_000) * 1_000)}`
-  return <p className="machine__retry figures">The next start is tried {when}.</p>
+  const { t } = useTranslation('home')
+  return (
+    <p className="machine__retry figures">
+      {leftMs < 1_000
+        ? t('machine.retryNow')
+        : t('machine.retryIn', { time: formatDuration(Math.ceil(leftMs / 1_000) * 1_000) })}
+    </p>
+  )
 }
 
 function Hardware({ hardware }: { hardware: HardwareInfo | null }) {
+  const { t } = useTranslation('home')
   return (
     <div className="machine__part">
       <div className="machine__name">
-        <h3>Machine</h3>
+        <h3>{t('machine.machine')}</h3>
       </div>
       {hardware === null ? (
-        <p className="muted">The host is looking at the machine.</p>
+        <p className="muted">{t('machine.looking')}</p>
       ) : (
         <>
           <Compute compute={hardware.compute} />
           <dl className="machine__stats">
-            <Stat label="Processor">{hardware.cpu.model}</Stat>
-            <Stat label="Cores">{coresOf(hardware.cpu)}</Stat>
-            <Stat label="Memory">{formatMemory(hardware.memoryTotalBytes)}</Stat>
-            {hardware.gpus.length === 0 ? <Stat label="GPU">None found</Stat> : null}
+            <Stat label={t('machine.processor')}>{hardware.cpu.model}</Stat>
+            <Stat label={t('machine.cores')}>{coresOf(hardware.cpu)}</Stat>
+            <Stat label={t('machine.memory')}>{formatMemory(hardware.memoryTotalBytes)}</Stat>
+            {hardware.gpus.length === 0 ? <Stat label={t('machine.gpu')}>{t('machine.noGpu')}</Stat> : null}
             {hardware.gpus.map((gpu) => (
-              <Stat key={gpu.id} label="GPU">
+              <Stat key={gpu.id} label={t('machine.gpu')}>
                 {gpu.name}
                 <span className="machine__gpu">{gpuFacts(gpu)}</span>
               </Stat>
@@ -147,13 +160,15 @@ function Compute({ compute }: { compute: HardwareInfo['compute'] }) {
 
 function coresOf({ cores, physicalCores }: HardwareInfo['cpu']): string {
   if (physicalCores === null || physicalCores === cores) return groupDigits(cores)
-  return `${plural(physicalCores, 'core')}, ${plural(cores, 'thread')}`
+  return i18n.t('home:machine.coresAndThreads', { cores: physicalCores, threads: cores })
 }
 
 function gpuFacts({ vramTotalBytes, isUnified, driverVersion }: HardwareInfo['gpus'][number]): string {
   const memory =
     vramTotalBytes === null
-      ? 'memory not known'
-      : `${formatMemory(vramTotalBytes)}${isUnified ? ' of the main memory' : ''}`
-  return driverVersion === null ? memory : `${memory}, driver ${driverVersion}`
+      ? i18n.t('home:machine.memoryUnknown')
+      : isUnified
+        ? i18n.t('home:machine.ofMain', { memory: formatMemory(vramTotalBytes) })
+        : formatMemory(vramTotalBytes)
+  return driverVersion === null ? memory : i18n.t('home:machine.driver', { memory, version: driverVersion })
 }

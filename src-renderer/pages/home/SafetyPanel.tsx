@@ -1,21 +1,23 @@
 import { CircleCheck, OctagonX } from 'lucide-react'
 import type { Approval } from '../../../src-preload/contract/index.ts'
 import { formatRelative, formatTrm, shortHex } from '../../format/index.ts'
+import { Trans, useTranslation } from '../../i18n/index.ts'
 import { useStatus } from '../../stores/context.tsx'
 import { Button, Card, ErrorState, useNow } from '../../widgets/index.ts'
 import { Pending } from '../Pending.tsx'
 
 /** The kill switch, and the questions that guests' expensive requests put to the owner. */
 export function SafetyPanel() {
+  const { t } = useTranslation('home')
   const { status, loadError, load, deciding, decideError, setKillSwitch, answerApproval } = useStatus(
     (state) => state,
   )
   const now = useNow(10_000)
   const stopped = status?.safety.killSwitch ?? null
   return (
-    <Card id="safety" title="Safety">
+    <Card id="safety" title={t('safety.title')}>
       {status === null ? (
-        <Pending what="safety" error={loadError} onRetry={() => void load()} />
+        <Pending what={t('safety.what')} error={loadError} onRetry={() => void load()} />
       ) : (
         <div className="safety">
           {decideError === null ? null : <ErrorState error={decideError} />}
@@ -23,11 +25,11 @@ export function SafetyPanel() {
             <p aria-live="polite">
               {stopped === null ? (
                 <>
-                  <CircleCheck size={16} aria-hidden="true" /> Nothing is stopped.
+                  <CircleCheck size={16} aria-hidden="true" /> {t('safety.nothing')}
                 </>
               ) : (
                 <>
-                  <OctagonX size={16} aria-hidden="true" /> Everything is stopped: {stopped}.
+                  <OctagonX size={16} aria-hidden="true" /> {t('safety.stopped', { why: stopped })}
                 </>
               )}
             </p>
@@ -37,11 +39,11 @@ export function SafetyPanel() {
               busy={deciding}
               onClick={() => void setKillSwitch(stopped === null)}
             >
-              {stopped === null ? 'Stop everything' : 'Let it go on'}
+              {stopped === null ? t('safety.stop') : t('safety.goOn')}
             </Button>
           </div>
           {status.safety.approvals.length === 0 ? (
-            <p className="safety__none">No request waits for your answer.</p>
+            <p className="safety__none">{t('safety.noQuestion')}</p>
           ) : (
             <ul className="safety__questions">
               {status.safety.approvals.map((approval) => (
@@ -69,18 +71,27 @@ interface QuestionProps {
 }
 
 function Question({ approval, now, disabled, answer }: QuestionProps) {
+  const { t } = useTranslation('home')
   return (
     <li className="safety__question figures">
       <span>
-        <strong>{formatTrm(approval.amountTrm)}</strong> for a request of{' '}
-        <code>{shortHex(approval.caller)}</code>, {formatRelative(approval.requestedAtMs, now)}
+        <Trans
+          t={t}
+          i18nKey="safety.question"
+          values={{
+            amount: formatTrm(approval.amountTrm),
+            caller: shortHex(approval.caller),
+            when: formatRelative(approval.requestedAtMs, now),
+          }}
+          components={{ b: <strong />, id: <code /> }}
+        />
       </span>
       <span className="safety__answers">
         <Button look="accent" disabled={disabled} onClick={() => answer(true)}>
-          Approve
+          {t('safety.approve')}
         </Button>
         <Button disabled={disabled} onClick={() => answer(false)}>
-          Refuse
+          {t('safety.refuse')}
         </Button>
       </span>
     </li>

@@ -1,5 +1,4 @@
-import { CircleCheck, CircleX, ShieldCheck, X } from 'lucide-react'
-import { type ReactNode, useEffect, useId, useRef } from 'react'
+import { CircleCheck, CircleX, ShieldCheck } from 'lucide-react'
 import type { Trade, TradeProof } from '../../../src-preload/contract/index.ts'
 import {
   formatDateTime,
@@ -9,65 +8,51 @@ import {
   groupDigits,
   shortHex,
 } from '../../format/index.ts'
+import { useTranslation } from '../../i18n/index.ts'
 import { useTrades } from '../../stores/context.tsx'
-import { Badge, Button, CopyField, ErrorState, Stat } from '../../widgets/index.ts'
+import { Badge, Button, CopyField, Dialog, ErrorState, Stat } from '../../widgets/index.ts'
 
 export function TradeDialog({ trade, onClose }: { trade: Trade; onClose: () => void }) {
-  const dialog = useRef<HTMLDialogElement>(null)
-  const titleId = useId()
-
-  useEffect(() => {
-    const element = dialog.current
-    element?.showModal()
-    return () => element?.close()
-  }, [])
-
+  const { t } = useTranslation('home')
   return (
-    <dialog ref={dialog} className="dialog" aria-labelledby={titleId} onClose={onClose}>
-      <header className="dialog__head">
-        <div>
-          <h2 id={titleId}>Trade {shortHex(trade.tradeId)}</h2>
-          <p className="muted">
-            {formatDateTime(trade.timestampMs)} · {trade.consumerLabel}{' '}
-            {trade.ownKey ? <Badge>own key</Badge> : null}
-          </p>
-        </div>
-        <Button icon look="quiet" aria-label="Close" onClick={onClose}>
-          <X size={16} aria-hidden="true" />
-        </Button>
-      </header>
-      <dl className="dialog__stats">
-        <Stat label="Amount">{formatTrm(trade.amountTrm)}</Stat>
-        <Stat label="Work">{formatFlop(trade.flop)}</Stat>
-        <Stat label="Tokens in / out">
+    <Dialog title={t('trade.title', { id: shortHex(trade.tradeId) })} open wide onClose={onClose}>
+      <p className="muted">
+        {formatDateTime(trade.timestampMs)} · {trade.consumerLabel}{' '}
+        {trade.ownKey ? <Badge>{t('trades.ownKey')}</Badge> : null}
+      </p>
+      <dl className="trade__stats">
+        <Stat label={t('trade.amount')}>{formatTrm(trade.amountTrm)}</Stat>
+        <Stat label={t('trade.work')}>{formatFlop(trade.flop)}</Stat>
+        <Stat label={t('trades.tokens')}>
           {groupDigits(trade.promptTokens)} / {groupDigits(trade.completionTokens)}
         </Stat>
-        <Stat label="Took">{formatDuration(trade.latencyMs)}</Stat>
+        <Stat label={t('trades.took')}>{formatDuration(trade.latencyMs)}</Stat>
       </dl>
       <Signatures trade={trade} />
       <dl className="ids">
-        <CopyField name="Trade (Merkle leaf)" what="trade id" value={trade.tradeId} />
-        <CopyField name="Provider key (this host)" what="provider key" value={trade.provider} />
-        <CopyField name="Consumer key" what="consumer key" value={trade.consumer} />
-        <CopyField name="Model" what="model id" value={trade.modelId} />
-        <CopyField name="Exact FLOP" what="FLOP" value={trade.flop} />
-        <CopyField name="Position in the log" what="position" value={trade.index.toString()} />
+        <CopyField name={t('trade.id')} value={trade.tradeId} />
+        <CopyField name={t('trade.provider')} value={trade.provider} />
+        <CopyField name={t('trade.consumer')} value={trade.consumer} />
+        <CopyField name={t('trades.model')} value={trade.modelId} />
+        <CopyField name={t('trade.flop')} value={trade.flop} />
+        <CopyField name={t('trade.position')} value={trade.index.toString()} />
       </dl>
-    </dialog>
+    </Dialog>
   )
 }
 
 function Signatures({ trade }: { trade: Trade }) {
+  const { t } = useTranslation('home')
   const state = useTrades(({ proofs }) => proofs[trade.tradeId])
   const prove = useTrades((trades) => trades.prove)
   const checking = state?.phase === 'checking'
   return (
     <div className="proof">
       <div className="proof__ask">
-        <p>Both sides sign the same bytes. Check them against the keys below.</p>
+        <p>{t('trade.ask')}</p>
         <Button look="accent" busy={checking} disabled={checking} onClick={() => void prove(trade.tradeId)}>
           {checking ? null : <ShieldCheck size={16} aria-hidden="true" />}
-          Check signatures
+          {t('trade.check')}
         </Button>
       </div>
       <div role="status">{state?.phase === 'checked' ? <Verdict proof={state.proof} /> : null}</div>
@@ -77,27 +62,29 @@ function Signatures({ trade }: { trade: Trade }) {
 }
 
 function Verdict({ proof }: { proof: TradeProof }) {
+  const { t } = useTranslation('home')
   return (
     <>
       <ul className="proof__verdicts">
-        <Party valid={proof.providerValid}>Provider signature</Party>
-        <Party valid={proof.consumerValid}>Consumer signature</Party>
+        <Party valid={proof.providerValid} signature={t('trade.providerSignature')} />
+        <Party valid={proof.consumerValid} signature={t('trade.consumerSignature')} />
       </ul>
       <dl className="ids">
-        <CopyField name="Signed bytes" what="signed bytes" value={proof.signedBytesHex} />
-        <CopyField name="Provider signature" what="provider signature" value={proof.providerSignatureHex} />
-        <CopyField name="Consumer signature" what="consumer signature" value={proof.consumerSignatureHex} />
+        <CopyField name={t('trade.bytes')} value={proof.signedBytesHex} />
+        <CopyField name={t('trade.providerSignature')} value={proof.providerSignatureHex} />
+        <CopyField name={t('trade.consumerSignature')} value={proof.consumerSignatureHex} />
       </dl>
     </>
   )
 }
 
-function Party({ valid, children }: { valid: boolean; children: ReactNode }) {
+function Party({ valid, signature }: { valid: boolean; signature: string }) {
+  const { t } = useTranslation('home')
   const Icon = valid ? CircleCheck : CircleX
   return (
     <li className={valid ? 'signed' : 'signed signed--bad'}>
       <Icon size={16} aria-hidden="true" />
-      {children} {valid ? 'valid' : 'not valid'}
+      {valid ? t('trade.valid', { what: signature }) : t('trade.notValid', { what: signature })}
     </li>
   )
 }

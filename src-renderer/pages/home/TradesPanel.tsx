@@ -1,4 +1,4 @@
-import { CircleCheck, ReceiptText, TriangleAlert } from 'lucide-react'
+import { ArrowRight, CircleCheck, ReceiptText, TriangleAlert } from 'lucide-react'
 import { useState } from 'react'
 import type { Trade } from '../../../src-preload/contract/index.ts'
 import {
@@ -7,36 +7,43 @@ import {
   formatFlop,
   formatRelative,
   groupDigits,
-  plural,
 } from '../../format/index.ts'
+import { useTranslation } from '../../i18n/index.ts'
 import { useStatus, useTrades } from '../../stores/context.tsx'
-import { TRADES_KEPT } from '../../stores/trades.ts'
-import { Badge, Button, Card, EmptyState, ErrorState, useNow } from '../../widgets/index.ts'
+import { Badge, Card, EmptyState, ErrorState, useNow } from '../../widgets/index.ts'
 import { Pending } from '../Pending.tsx'
 import { TradeDialog } from './TradeDialog.tsx'
 
+/** The whole list is on the page Activity. */
+const SHOWN = 8
+
 export function TradesPanel() {
+  const { t } = useTranslation(['home', 'common'])
   const { trades, total, loadError, load } = useTrades((state) => state)
   return (
     <Card
       id="trades"
-      title="Trades"
+      title={t('trades.title')}
       aside={
         trades === null ? null : (
           <p className="muted figures trades__count">
-            {trades.length === total
-              ? plural(total, 'trade')
-              : `newest ${trades.length} of ${plural(total, 'trade')}`}
+            {total <= SHOWN
+              ? t('common:trades', { count: total })
+              : t('trades.count', { shown: SHOWN, total: t('common:trades', { count: total }) })}
           </p>
         )
       }
     >
       {trades === null ? (
-        <Pending what="trades" error={loadError} onRetry={() => void load()} />
+        <Pending what={t('trades.what')} error={loadError} onRetry={() => void load()} />
       ) : (
         <>
           {loadError === null ? null : <ErrorState error={loadError} onRetry={() => void load()} />}
-          {trades.length === 0 ? <NoTrades /> : <TradesTable trades={trades} total={total} />}
+          {trades.length === 0 ? <NoTrades /> : <TradesTable trades={trades.slice(0, SHOWN)} />}
+          <a className="more" href="#/activity">
+            {t('trades.all')}
+            <ArrowRight size={15} aria-hidden="true" />
+          </a>
         </>
       )}
     </Card>
@@ -44,72 +51,56 @@ export function TradesPanel() {
 }
 
 function NoTrades() {
+  const { t } = useTranslation('home')
   return (
-    <EmptyState icon={ReceiptText} title="Nothing sold yet">
-      Every answer that this machine gives is listed here, signed by both sides. Yours counts too: ask the
-      model something.
+    <EmptyState icon={ReceiptText} title={t('trades.empty.title')}>
+      {t('trades.empty.text')}
     </EmptyState>
   )
 }
 
-function TradesTable({ trades, total }: { trades: Trade[]; total: number }) {
+function TradesTable({ trades }: { trades: Trade[] }) {
+  const { t } = useTranslation('home')
   const [opened, setOpened] = useState<Trade | null>(null)
   const liveIds = useTrades((state) => state.liveIds)
-  const loadingOlder = useTrades((state) => state.loadingOlder)
-  const loadOlder = useTrades((state) => state.loadOlder)
-  const modelName = useStatus((state) => state.status?.model)
+  const model = useStatus((state) => state.status?.model)
   const now = useNow(10_000)
   return (
     <>
-      <div className="trades__scroll">
-        <table className="trades figures">
-          <caption className="visually-hidden">Trades, newest first. Open one for its details.</caption>
-          <thead>
-            <tr>
-              <th scope="col">When</th>
-              <th scope="col">Who</th>
-              <th scope="col" className="trades__wide">
-                Model
-              </th>
-              <th scope="col" className="trades__number trades__medium">
-                Tokens in / out
-              </th>
-              <th scope="col" className="trades__number trades__wide">
-                Work
-              </th>
-              <th scope="col" className="trades__number trades__medium">
-                Took
-              </th>
-              <th scope="col" className="trades__number">
-                TRM
-              </th>
-              <th scope="col">Signed</th>
-            </tr>
-          </thead>
-          <tbody>
-            {trades.map((trade) => (
-              <TradeRow
-                key={trade.tradeId}
-                trade={trade}
-                modelName={modelName?.id === trade.modelId ? modelName.name : trade.modelId}
-                isNew={liveIds.has(trade.tradeId)}
-                now={now}
-                onOpen={() => setOpened(trade)}
-              />
-            ))}
-          </tbody>
-        </table>
-      </div>
-      {trades.length < Math.min(total, TRADES_KEPT) ? (
-        <Button
-          className="trades__older"
-          busy={loadingOlder}
-          disabled={loadingOlder}
-          onClick={() => void loadOlder()}
-        >
-          Show older trades
-        </Button>
-      ) : null}
+      <table className="trades figures">
+        <caption className="visually-hidden">{t('trades.caption')}</caption>
+        <thead>
+          <tr>
+            <th scope="col">{t('trades.when')}</th>
+            <th scope="col">{t('trades.who')}</th>
+            <th scope="col" className="trades__wide">
+              {t('trades.model')}
+            </th>
+            <th scope="col" className="trades__number trades__wide">
+              {t('trades.work')}
+            </th>
+            <th scope="col" className="trades__number trades__medium">
+              {t('trades.took')}
+            </th>
+            <th scope="col" className="trades__number">
+              TRM
+            </th>
+            <th scope="col">{t('trades.signed')}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {trades.map((trade) => (
+            <TradeRow
+              key={trade.tradeId}
+              trade={trade}
+              modelName={model?.id === trade.modelId ? model.name : trade.modelId}
+              isNew={liveIds.has(trade.tradeId)}
+              now={now}
+              onOpen={() => setOpened(trade)}
+            />
+          ))}
+        </tbody>
+      </table>
       {opened === null ? null : <TradeDialog trade={opened} onClose={() => setOpened(null)} />}
     </>
   )
@@ -124,23 +115,26 @@ interface TradeRowProps {
 }
 
 function TradeRow({ trade, modelName, isNew, now, onOpen }: TradeRowProps) {
+  const { t } = useTranslation('home')
   const when = formatDateTime(trade.timestampMs)
   return (
     <tr className={isNew ? 'trades__new' : undefined}>
       <td>
-        <button type="button" className="trades__open" onClick={onOpen} aria-label={`Trade of ${when}`}>
+        <button
+          type="button"
+          className="trades__open"
+          onClick={onOpen}
+          aria-label={t('trades.open', { when })}
+        >
           <time dateTime={new Date(trade.timestampMs).toISOString()} title={when}>
             {formatRelative(trade.timestampMs, now)}
           </time>
         </button>
       </td>
       <td className="trades__who">
-        {trade.consumerLabel} {trade.ownKey ? <Badge>own key</Badge> : null}
+        {trade.consumerLabel} {trade.ownKey ? <Badge>{t('trades.ownKey')}</Badge> : null}
       </td>
       <td className="trades__wide trades__model">{modelName}</td>
-      <td className="trades__number trades__medium">
-        {groupDigits(trade.promptTokens)} / {groupDigits(trade.completionTokens)}
-      </td>
       <td className="trades__number trades__wide">{formatFlop(trade.flop)}</td>
       <td className="trades__number trades__medium">{formatDuration(trade.latencyMs)}</td>
       <td className="trades__number trades__amount">{groupDigits(trade.amountTrm)}</td>
@@ -152,19 +146,20 @@ function TradeRow({ trade, modelName, isNew, now, onOpen }: TradeRowProps) {
 }
 
 function SignatureState({ trade }: { trade: Trade }) {
+  const { t } = useTranslation('home')
   const signatures = Number(trade.providerSigned) + Number(trade.consumerSigned)
   if (signatures === 2) {
     return (
       <span className="signed">
         <CircleCheck size={15} aria-hidden="true" />
-        <span className="signed__words">Both signed</span>
+        <span className="signed__words">{t('trades.bothSigned')}</span>
       </span>
     )
   }
   return (
     <span className="signed signed--lacking">
       <TriangleAlert size={15} aria-hidden="true" />
-      <span className="signed__words">{signatures === 1 ? 'One signature' : 'Unsigned'}</span>
+      <span className="signed__words">{signatures === 1 ? t('trades.oneSigned') : t('trades.unsigned')}</span>
     </span>
   )
 }

@@ -12,7 +12,7 @@ import {
   Spinner,
   Stat,
 } from '../../widgets/index.ts'
-import { computesOn, engineStates } from '../engine-words.ts'
+import { computesOn, engineState } from '../engine-words.ts'
 import { Pending } from '../Pending.tsx'
 import { isLoadingModel, useCommand } from './command.ts'
 
@@ -39,7 +39,7 @@ function Serving({ status, chosen }: { status: HostStatus; chosen: InstalledMode
   const { model, engine } = status
   const loading = useModels(isLoadingModel)
   const offline = useConnection(({ phase }) => phase === 'offline')
-  const { tone, label } = engineStates[engine.state]
+  const { tone, label } = engineState(engine.state)
   if (model === null && chosen === null) {
     return (
       <EmptyState icon={FlaskConical} title="No model is chosen">
