@@ -1,22 +1,24 @@
 import { Plus } from 'lucide-react'
 import { type FormEvent, useId, useRef, useState } from 'react'
 import type { ModelsView } from '../../../src-preload/contract/index.ts'
+import { useTranslation } from '../../i18n/index.ts'
 import { useModels } from '../../stores/context.tsx'
 import { Button, Card, ErrorState, QuestionBar, useQuestion } from '../../widgets/index.ts'
 import { useCommand } from './command.ts'
 import { hasOwnTerms, termsSentence } from './words.ts'
 
 const examples = [
-  { form: 'qwen2.5:0.5b', means: 'a model of the catalogue' },
-  { form: 'hf:owner/repo:Q4_K_M', means: 'one file of a Hugging Face repository' },
+  { form: 'qwen2.5:0.5b', means: 'catalogue' },
+  { form: 'hf:owner/repo:Q4_K_M', means: 'repository' },
   {
     form: 'https://server/model.gguf#sha256=…',
-    means: 'any other address, with the hash its publisher names',
+    means: 'address',
   },
-  { form: '/full/path/model.gguf', means: 'a file of yours, which stays where it is' },
-]
+  { form: '/full/path/model.gguf', means: 'file' },
+] as const
 
 export function AddPanel() {
+  const { t } = useTranslation('models')
   const [source, setSource] = useState('')
   const [added, setAdded] = useState<string | null>(null)
   const view = useModels((state) => state.view)
@@ -34,7 +36,7 @@ export function AddPanel() {
     setAdded(null)
     if (await run('models.add', { source: typed })) {
       setSource('')
-      setAdded(`${typed} was added. Look under Downloads or On this machine.`)
+      setAdded(t('add.done', { source: typed }))
     }
     field.current?.focus()
   }
@@ -47,11 +49,9 @@ export function AddPanel() {
   }
 
   return (
-    <Card id="add" title="Add another">
+    <Card id="add" title={t('add.title')}>
       <form className="add" onSubmit={submit}>
-        <label htmlFor={fieldId}>
-          Catalogue id, Hugging Face repository, https address or path of a file
-        </label>
+        <label htmlFor={fieldId}>{t('add.label')}</label>
         <div className="add__fields">
           <input
             ref={field}
@@ -79,12 +79,12 @@ export function AddPanel() {
             disabled={!ready}
           >
             {running === null ? <Plus size={16} aria-hidden="true" /> : null}
-            Add
+            {t('add.button')}
           </Button>
         </div>
       </form>
       {accepting.open ? (
-        <QuestionBar question={accepting} yes="Download" no="Not now" onYes={() => void add()}>
+        <QuestionBar question={accepting} yes={t('download')} no={t('notNow')} onYes={() => void add()}>
           {ownTerms}
         </QuestionBar>
       ) : null}
@@ -98,7 +98,7 @@ export function AddPanel() {
             <dt>
               <code>{form}</code>
             </dt>
-            <dd className="muted">{means}</dd>
+            <dd className="muted">{t(`add.means.${means}`)}</dd>
           </div>
         ))}
       </dl>

@@ -2,6 +2,7 @@ import { Download as DownloadIcon, SearchX } from 'lucide-react'
 import { useId, useState } from 'react'
 import type { Download, OfferedModel } from '../../../src-preload/contract/index.ts'
 import { formatBytes, groupDigits } from '../../format/index.ts'
+import { i18n, useTranslation } from '../../i18n/index.ts'
 import {
   Badge,
   Button,
@@ -23,6 +24,7 @@ interface CataloguePanelProps {
 }
 
 export function CataloguePanel({ offered, downloads }: CataloguePanelProps) {
+  const { t } = useTranslation('models')
   const [text, setText] = useState('')
   const [fittingOnly, setFittingOnly] = useState(false)
   const shown = matching(offered, { text, fittingOnly })
@@ -30,10 +32,10 @@ export function CataloguePanel({ offered, downloads }: CataloguePanelProps) {
   return (
     <Card
       id="catalogue"
-      title="Catalogue"
+      title={t('catalogue.title')}
       aside={
         <p className="muted figures models__count" role="status">
-          {shown.length} of {offered.length} shown
+          {t('catalogue.shown', { shown: shown.length, total: offered.length })}
         </p>
       }
     >
@@ -41,8 +43,8 @@ export function CataloguePanel({ offered, downloads }: CataloguePanelProps) {
         <input
           type="search"
           className="field"
-          aria-label="Filter the catalogue"
-          placeholder="Filter by name, family, licence…"
+          aria-label={t('catalogue.filter')}
+          placeholder={t('catalogue.placeholder')}
           value={text}
           onChange={(event) => setText(event.target.value)}
         />
@@ -52,17 +54,15 @@ export function CataloguePanel({ offered, downloads }: CataloguePanelProps) {
             checked={fittingOnly}
             onChange={(event) => setFittingOnly(event.target.checked)}
           />
-          Only what fits this machine
+          {t('catalogue.fitting')}
         </label>
       </search>
       {shown.length === 0 ? (
         <EmptyState
           icon={SearchX}
-          title={offered.length === 0 ? 'The catalogue is empty' : 'Nothing matches'}
+          title={offered.length === 0 ? t('catalogue.empty.title') : t('catalogue.noMatch.title')}
         >
-          {offered.length === 0
-            ? 'Add a model by its repository, its address or its path above.'
-            : 'Take a word out of the filter, or add a model that is not in the catalogue above.'}
+          {offered.length === 0 ? t('catalogue.empty.text') : t('catalogue.noMatch.text')}
         </EmptyState>
       ) : (
         familiesOf(shown).map(({ family, models }) => (
@@ -96,6 +96,7 @@ function Family({ family, models, downloading }: FamilyProps) {
 }
 
 function OfferRow({ model, downloading }: { model: OfferedModel; downloading: boolean }) {
+  const { t } = useTranslation('models')
   const { id, name, installed, fit } = model
   const nameId = useId()
   const { running, error, offline, run } = useCommand(`offer ${id}`)
@@ -111,25 +112,25 @@ function OfferRow({ model, downloading }: { model: OfferedModel; downloading: bo
       <OfferFacts model={model} />
       <Fit fit={fit} />
       <div className="row__actions">
-        {installed ? <Badge tone="earning">On this machine</Badge> : null}
-        {downloading && !installed ? <Badge>In the downloads</Badge> : null}
+        {installed ? <Badge tone="earning">{t('catalogue.here')}</Badge> : null}
+        {downloading && !installed ? <Badge>{t('catalogue.coming')}</Badge> : null}
         {installed || downloading ? null : (
           <Button
             ref={accepting.trigger}
-            aria-label={`Download ${name}, ${model.quantisation}`}
+            aria-label={t('catalogue.downloadOf', { name, quantisation: model.quantisation })}
             busy={running !== null}
             disabled={offline || running !== null}
             aria-expanded={doubts.length === 0 ? undefined : accepting.open}
             onClick={doubts.length === 0 ? download : accepting.ask}
           >
             {running === null ? <DownloadIcon size={15} aria-hidden="true" /> : null}
-            Download
+            {t('download')}
           </Button>
         )}
       </div>
       {error === null ? null : <ErrorState error={error} />}
       {accepting.open ? (
-        <QuestionBar question={accepting} yes="Download" no="Not now" onYes={download}>
+        <QuestionBar question={accepting} yes={t('download')} no={t('notNow')} onYes={download}>
           {doubts.join(' ')}
         </QuestionBar>
       ) : null}
@@ -141,24 +142,25 @@ function OfferRow({ model, downloading }: { model: OfferedModel; downloading: bo
 function doubtsAbout({ license, fit }: OfferedModel): string[] {
   return [
     ...(hasOwnTerms(license) ? [termsSentence(license)] : []),
-    ...(fit.verdict === 'too-large' ? ['This machine cannot load it as it is now.'] : []),
+    ...(fit.verdict === 'too-large' ? [i18n.t('models:tooLargeNow')] : []),
   ]
 }
 
 function OfferFacts({ model }: { model: OfferedModel }) {
+  const { t } = useTranslation('models')
   const { quantisation, sizeBytes, contextTokens, license, licenseUrl, hashPinned } = model
   return (
-    <ul className="facts figures" aria-label="Facts">
+    <ul className="facts figures" aria-label={t('facts')}>
       <li>
         <strong>{quantisation}</strong>
       </li>
-      <li>{sizeBytes === null ? 'size not known yet' : formatBytes(sizeBytes)}</li>
-      <li>context {groupDigits(contextTokens)}</li>
+      <li>{sizeBytes === null ? t('catalogue.sizeUnknown') : formatBytes(sizeBytes)}</li>
+      <li>{t('context', { tokens: groupDigits(contextTokens) })}</li>
       <li>
         <ExternalLink href={licenseUrl}>{licenseName(license)}</ExternalLink>
-        {hasOwnTerms(license) ? <span className="facts__terms"> terms of its own</span> : null}
+        {hasOwnTerms(license) ? <span className="facts__terms"> {t('termsOfItsOwn')}</span> : null}
       </li>
-      <li>{hashPinned ? 'hash pinned' : 'hash from the server'}</li>
+      <li>{hashPinned ? t('hash.pinned') : t('hash.server')}</li>
     </ul>
   )
 }

@@ -1,16 +1,18 @@
 import { CircleAlert, Pause, Play, RotateCw, X } from 'lucide-react'
 import type { Download } from '../../../src-preload/contract/index.ts'
 import { formatBytes, formatDuration } from '../../format/index.ts'
+import { hostWords, i18n, useTranslation } from '../../i18n/index.ts'
 import { Button, Card, ErrorState, QuestionBar, useQuestion } from '../../widgets/index.ts'
 import { focusIfLost } from '../focus.ts'
 import { useCommand } from './command.ts'
 import { hashWords } from './words.ts'
 
 export function DownloadsPanel({ downloads }: { downloads: Download[] }) {
+  const { t } = useTranslation('models')
   return (
-    <Card id="downloads" title="Downloads">
+    <Card id="downloads" title={t('downloads.title')}>
       {downloads.length === 0 ? (
-        <p className="muted">Nothing is being downloaded.</p>
+        <p className="muted">{t('downloads.none')}</p>
       ) : (
         <ul className="rows">
           {downloads.map((download) => (
@@ -23,6 +25,7 @@ export function DownloadsPanel({ downloads }: { downloads: Download[] }) {
 }
 
 function DownloadRow({ download }: { download: Download }) {
+  const { t } = useTranslation('models')
   const { id, modelId, state, error, doneBytes } = download
   const { running, error: refused, offline, run } = useCommand(`download ${id}`)
   const cancelling = useQuestion()
@@ -33,14 +36,14 @@ function DownloadRow({ download }: { download: Download }) {
     <li
       className="row row--download"
       data-state={offline ? undefined : state}
-      aria-label={`Download of ${modelId}`}
+      aria-label={t('downloads.of', { model: modelId })}
     >
       <div className="row__name">
         <h3>{modelId}</h3>
         {download.source === modelId ? null : <code className="muted">{download.source}</code>}
       </div>
       <p className="download__state" role="status">
-        {offline ? `Last heard: ${stateWords(download)}` : stateWords(download)}
+        {offline ? t('downloads.lastHeard', { state: stateWords(download) }) : stateWords(download)}
       </p>
       <div className="row__actions">
         <Switch state={state} busy={busy} disabled={offline || busy} run={(name) => void run(name, byId)} />
@@ -51,7 +54,7 @@ function DownloadRow({ download }: { download: Download }) {
           onClick={doneBytes === 0 ? cancel : cancelling.ask}
         >
           <X size={15} aria-hidden="true" />
-          Cancel
+          {t('downloads.cancel')}
         </Button>
       </div>
       <Progress download={download} offline={offline} />
@@ -59,14 +62,20 @@ function DownloadRow({ download }: { download: Download }) {
         <p className="download__why">
           <CircleAlert size={15} aria-hidden="true" />
           <span>
-            <strong>{error.message}</strong> {error.nextStep}
+            <strong>{hostWords(`errors.${error.code}.message`, error.message)}</strong>{' '}
+            {hostWords(`errors.${error.code}.nextStep`, error.nextStep)}
           </span>
         </p>
       )}
       {refused === null ? null : <ErrorState error={refused} />}
       {cancelling.open ? (
-        <QuestionBar question={cancelling} yes="Cancel and delete" no="Keep it" onYes={cancel}>
-          Cancelling deletes the {formatBytes(doneBytes)} that have come so far.
+        <QuestionBar
+          question={cancelling}
+          yes={t('downloads.cancelAndDelete')}
+          no={t('downloads.keep')}
+          onYes={cancel}
+        >
+          {t('downloads.cancelling', { bytes: formatBytes(doneBytes) })}
         </QuestionBar>
       ) : null}
     </li>
@@ -83,7 +92,9 @@ interface SwitchProps {
 /** One button in every state, so that the keyboard keeps its place. */
 function Switch({ state, busy, disabled, run }: SwitchProps) {
   const pauses = state === 'queued' || state === 'running' || state === 'verifying'
-  const { icon: Icon, words } = pauses ? { icon: Pause, words: 'Pause' } : goingOn(state)
+  const { icon: Icon, words } = pauses
+    ? { icon: Pause, words: i18n.t('models:downloads.pause') }
+    : goingOn(state)
   return (
     <Button
       busy={busy}
@@ -97,51 +108,41 @@ function Switch({ state, busy, disabled, run }: SwitchProps) {
 }
 
 function goingOn(state: Download['state']) {
-  if (state === 'paused') return { icon: Play, words: 'Resume' }
-  return { icon: RotateCw, words: state === 'quarantined' ? 'Download again' : 'Try again' }
-}
-
-function stateWords({ state, waitingFor }: Download): string {
-  switch (state) {
-    case 'queued':
-      return 'Waiting in line'
-    case 'running':
-      return 'Downloading'
-    case 'paused':
-      return 'Paused'
-    case 'waiting':
-      return waitingFor === 'disk'
-        ? 'Waiting for room on the disk'
-        : 'Waiting for a network that costs nothing'
-    case 'verifying':
-      return 'Checking the whole file'
-    case 'failed':
-      return 'Stopped; what has come is kept'
-    case 'quarantined':
-      return 'Set aside: the file is not what it should be'
-    case 'done':
-      return 'Done'
-    case 'cancelled':
-      return 'Cancelled'
+  if (state === 'paused') return { icon: Play, words: i18n.t('models:downloads.resume') }
+  return {
+    icon: RotateCw,
+    words: state === 'quarantined' ? i18n.t('models:downloads.again') : i18n.t('models:downloads.tryAgain'),
   }
 }
 
+function stateWords({ state, waitingFor }: Download): string {
+  if (state !== 'waiting') return i18n.t(`models:downloads.states.${state}`)
+  return i18n.t(
+    waitingFor === 'disk' ? 'models:downloads.states.waitingDisk' : 'models:downloads.states.waitingNetwork',
+  )
+}
+
 function Progress({ download, offline }: { download: Download; offline: boolean }) {
+  const { t } = useTranslation('models')
   const { modelId, state, sizeBytes, doneBytes, attempt, bytesPerSecond, secondsLeft, hashOrigin } = download
   const percent = sizeBytes === null || sizeBytes === 0 ? null : Math.floor((doneBytes / sizeBytes) * 100)
   const live = state === 'running' && !offline
   const parts = [
-    sizeBytes === null ? formatBytes(doneBytes) : `${formatBytes(doneBytes)} of ${formatBytes(sizeBytes)}`,
+    sizeBytes === null
+      ? formatBytes(doneBytes)
+      : t('downloads.share', { done: formatBytes(doneBytes), total: formatBytes(sizeBytes) }),
     percent === null ? null : `${percent} %`,
     live && bytesPerSecond !== null ? `${formatBytes(Math.floor(bytesPerSecond))}/s` : null,
-    live && secondsLeft !== null ? `${formatDuration(Math.ceil(secondsLeft) * 1_000)} left` : null,
-    attempt > 1 ? `attempt ${attempt}` : null,
-    hashOrigin === null ? null : hashWords[hashOrigin].short,
+    live && secondsLeft !== null
+      ? t('downloads.left', { time: formatDuration(Math.ceil(secondsLeft) * 1_000) })
+      : null,
+    attempt > 1 ? t('downloads.attempt', { number: attempt }) : null,
+    hashOrigin === null ? null : hashWords(hashOrigin).short,
   ].filter((part) => part !== null)
   return (
     <div className="download__progress">
       <progress
-        aria-label={`Progress of ${modelId}`}
+        aria-label={t('downloads.progress', { model: modelId })}
         max={100}
         {...(percent === null ? {} : { value: percent })}
         aria-valuetext={parts.slice(0, 2).join(', ')}

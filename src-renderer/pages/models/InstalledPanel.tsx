@@ -1,7 +1,8 @@
 import { HardDrive, Play, Trash2 } from 'lucide-react'
 import { useId } from 'react'
 import type { InstalledModel } from '../../../src-preload/contract/index.ts'
-import { formatBytes, groupDigits, plural, withSiPrefix } from '../../format/index.ts'
+import { formatBytes, groupDigits, withSiPrefix } from '../../format/index.ts'
+import { useTranslation } from '../../i18n/index.ts'
 import { useConnection, useModels, useStatus } from '../../stores/context.tsx'
 import { Badge, Button, Card, EmptyState, ErrorState, QuestionBar, useQuestion } from '../../widgets/index.ts'
 import { focusIfLost } from '../focus.ts'
@@ -10,15 +11,16 @@ import { Fit } from './Fit.tsx'
 import { hashWords, hasOwnTerms, licenseName } from './words.ts'
 
 export function InstalledPanel({ installed }: { installed: InstalledModel[] }) {
+  const { t } = useTranslation('models')
   return (
     <Card
       id="installed"
-      title="On this machine"
-      aside={<p className="muted figures models__count">{plural(installed.length, 'model')}</p>}
+      title={t('installed.title')}
+      aside={<p className="muted figures models__count">{t('count', { count: installed.length })}</p>}
     >
       {installed.length === 0 ? (
-        <EmptyState icon={HardDrive} title="No model is here">
-          Download one from the catalogue, or add a file that you have.
+        <EmptyState icon={HardDrive} title={t('installed.empty.title')}>
+          {t('installed.empty.text')}
         </EmptyState>
       ) : (
         <ul className="rows">
@@ -32,6 +34,7 @@ export function InstalledPanel({ installed }: { installed: InstalledModel[] }) {
 }
 
 function ModelRow({ model }: { model: InstalledModel }) {
+  const { t } = useTranslation('models')
   const { id, name, chosen, embedded, error } = model
   const nameId = useId()
   const { running, error: refused, offline, run } = useCommand(`model ${id}`)
@@ -57,14 +60,14 @@ function ModelRow({ model }: { model: InstalledModel }) {
         {embedded || chosen ? null : (
           <Button
             ref={deleting.trigger}
-            aria-label={`Delete ${name}`}
+            aria-label={t('installed.deleteOf', { name })}
             busy={running === 'models.delete'}
             disabled={offline || running !== null}
             aria-expanded={deleting.open}
             onClick={deleting.ask}
           >
             {running === 'models.delete' ? null : <Trash2 size={15} aria-hidden="true" />}
-            Delete
+            {t('delete')}
           </Button>
         )}
       </div>
@@ -73,13 +76,13 @@ function ModelRow({ model }: { model: InstalledModel }) {
       {deleting.open ? (
         <QuestionBar
           question={deleting}
-          yes={model.owned ? 'Delete the file' : 'Take it off the list'}
-          no="Keep it"
+          yes={model.owned ? t('installed.deleteFile') : t('installed.offList')}
+          no={t('installed.keep')}
           onYes={() => void run('models.delete', { id }).then((done) => done && focusIfLost('installed'))}
         >
           {model.owned
-            ? `This deletes the file and frees ${formatBytes(model.sizeBytes)}. It would have to be downloaded again.`
-            : 'This only takes it off the list: the file is yours and stays where it is.'}
+            ? t('installed.deletes', { bytes: formatBytes(model.sizeBytes) })
+            : t('installed.staysYours')}
         </QuestionBar>
       ) : null}
     </li>
@@ -94,55 +97,60 @@ interface LoadButtonProps {
 }
 
 function LoadButton({ model, loading, disabled, onLoad }: LoadButtonProps) {
+  const { t } = useTranslation('models')
   const anyLoading = useModels(isLoadingModel)
   const engineFailed = useStatus((state) => state.status?.engine.state === 'failed')
   if (model.error !== null || (model.chosen && !engineFailed && !loading)) return null
   return (
     <Button
       look="accent"
-      aria-label={`Load ${model.name}`}
+      aria-label={t('installed.loadOf', { name: model.name })}
       busy={loading}
       disabled={disabled || anyLoading}
       onClick={onLoad}
     >
       {loading ? null : <Play size={15} aria-hidden="true" />}
-      {loading ? 'Loading…' : 'Load'}
+      {loading ? t('installed.loading') : t('installed.load')}
     </Button>
   )
 }
 
 function Badges({ model }: { model: InstalledModel }) {
+  const { t } = useTranslation('models')
   const offline = useConnection(({ phase }) => phase === 'offline')
   const serving = useStatus(({ status }) => status?.state === 'serving') && !offline
   const { chosen, embedded, hashOrigin } = model
   return (
     <p className="row__badges">
-      {chosen ? <Badge tone="earning">{serving ? 'Serving' : 'Chosen'}</Badge> : null}
-      {embedded ? <Badge>Ships with the app</Badge> : null}
+      {chosen ? (
+        <Badge tone="earning">{serving ? t('installed.serving') : t('installed.chosen')}</Badge>
+      ) : null}
+      {embedded ? <Badge>{t('installed.embedded')}</Badge> : null}
       {hashOrigin === null ? null : (
-        <span title={hashWords[hashOrigin].sentence}>
-          <Badge tone={hashOrigin === 'server' ? 'warn' : 'plain'}>{hashWords[hashOrigin].short}</Badge>
+        <span title={hashWords(hashOrigin).sentence}>
+          <Badge tone={hashOrigin === 'server' ? 'warn' : 'plain'}>{hashWords(hashOrigin).short}</Badge>
         </span>
       )}
-      {hashOrigin === null && !embedded ? <Badge>your own file</Badge> : null}
+      {hashOrigin === null && !embedded ? <Badge>{t('hash.own')}</Badge> : null}
     </p>
   )
 }
 
 function Facts({ model }: { model: InstalledModel }) {
+  const { t } = useTranslation('models')
   const { sizeBytes, parameters, contextTokens, license } = model
   const size = parameters === null ? null : withSiPrefix(parameters)
   return (
-    <ul className="facts figures" aria-label="Facts">
+    <ul className="facts figures" aria-label={t('facts')}>
       <li>{formatBytes(sizeBytes)}</li>
-      {size === null ? null : <li>{`${size.value} ${size.prefix} parameters`}</li>}
-      {contextTokens === null ? null : <li>context {groupDigits(contextTokens)}</li>}
+      {size === null ? null : <li>{t('parameters', { count: `${size.value} ${size.prefix}` })}</li>}
+      {contextTokens === null ? null : <li>{t('context', { tokens: groupDigits(contextTokens) })}</li>}
       <li>
         {license === null
-          ? 'Licence not stated'
+          ? t('noLicence')
           : hasOwnTerms(license)
-            ? `${licenseName(license)}: terms of its own`
-            : `Licence ${license}`}
+            ? t('ownTerms', { name: licenseName(license) })
+            : t('licence', { name: license })}
       </li>
     </ul>
   )

@@ -1,5 +1,6 @@
 import { useEffect } from 'react'
 import type { ModelsView } from '../../../src-preload/contract/index.ts'
+import { useTranslation } from '../../i18n/index.ts'
 import { useConnection, useModels } from '../../stores/context.tsx'
 import { Card, ErrorState } from '../../widgets/index.ts'
 import { Pending } from '../Pending.tsx'
@@ -13,6 +14,7 @@ import { SettingsPanel } from './SettingsPanel.tsx'
 import './models.css'
 
 export function ModelsPage() {
+  const { t } = useTranslation('models')
   const view = useModels((state) => state.view)
   const loadError = useModels((state) => state.loadError)
   const load = useModels((state) => state.load)
@@ -24,13 +26,13 @@ export function ModelsPage() {
 
   return (
     <div className="models">
-      <header className="models__head">
-        <h1>Models</h1>
-        <p className="muted">What this machine serves, what it holds, and what it could hold.</p>
+      <header className="page__head">
+        <h1>{t('title')}</h1>
+        <p>{t('intro')}</p>
       </header>
       {view === null ? (
-        <Card id="models" title="Models on this machine">
-          <Pending what="the models" error={loadError} onRetry={() => void load()} />
+        <Card id="models" title={t('machine')}>
+          <Pending what={t('what')} error={loadError} onRetry={() => void load()} />
         </Card>
       ) : (
         <>

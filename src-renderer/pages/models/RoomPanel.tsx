@@ -1,6 +1,7 @@
 import { useEffect } from 'react'
 import type { HardwareInfo, ModelsView, SensorReading } from '../../../src-preload/contract/index.ts'
 import { formatBytes, formatMemory } from '../../format/index.ts'
+import { i18n, useTranslation } from '../../i18n/index.ts'
 import { useConnection, useSensors, useStatus } from '../../stores/context.tsx'
 import { readWhileVisible } from '../../stores/sensors.ts'
 import { Card, ErrorState, Share } from '../../widgets/index.ts'
@@ -9,8 +10,9 @@ type GpuReading = SensorReading['gpus'][number]
 
 /** Memory as it is now, and the disk. */
 export function RoomPanel({ disk }: { disk: ModelsView['disk'] }) {
+  const { t } = useTranslation('models')
   return (
-    <Card id="room" title="Room on this machine">
+    <Card id="room" title={t('room.title')}>
       <Memory />
       <Disk disk={disk} />
     </Card>
@@ -18,6 +20,7 @@ export function RoomPanel({ disk }: { disk: ModelsView['disk'] }) {
 }
 
 function Memory() {
+  const { t } = useTranslation('models')
   const { reading, error, read } = useSensors((state) => state)
   const hardware = useStatus((state) => state.status?.hardware)
   const offline = useConnection((state) => state.phase === 'offline')
@@ -27,7 +30,7 @@ function Memory() {
     return readWhileVisible(() => void read(), document)
   }, [offline, read])
 
-  if (offline) return <p className="muted">No live figures while the host is out of reach.</p>
+  if (offline) return <p className="muted">{t('room.offline')}</p>
   if (error !== null) return <ErrorState error={error} />
   return (
     <div className="room">
@@ -37,7 +40,9 @@ function Memory() {
       ))}
       {reading === null || reading.onMains ? null : (
         <p className="room__note">
-          On battery{reading.battery === null ? '' : `, ${Math.round(reading.battery.percent)} % left`}.
+          {reading.battery === null
+            ? t('room.battery')
+            : t('room.batteryLeft', { percent: Math.round(reading.battery.percent) })}
         </p>
       )}
     </div>
@@ -45,18 +50,20 @@ function Memory() {
 }
 
 function MainMemory({ reading, totalBytes }: { reading: SensorReading | null; totalBytes: number | null }) {
+  const { t } = useTranslation('models')
   const available = reading?.memoryAvailableBytes ?? null
-  const total = totalBytes === null ? '' : ` of ${formatMemory(totalBytes)}`
   return (
     <div className="room__row">
-      <p className="room__label">Memory</p>
+      <p className="room__label">{t('room.memory')}</p>
       <p className="figures">
         {available === null ? (
-          <span className="muted">{reading === null ? 'Reading…' : 'The system does not say'}</span>
+          <span className="muted">{reading === null ? t('room.reading') : t('room.notSaid')}</span>
         ) : (
           <>
-            <strong>{formatMemory(available)} free</strong>
-            <span className="muted">{total}</span>
+            <strong>{t('room.free', { memory: formatMemory(available) })}</strong>{' '}
+            {totalBytes === null ? null : (
+              <span className="muted">{t('room.of', { total: formatMemory(totalBytes) })}</span>
+            )}
           </>
         )}
       </p>
@@ -68,6 +75,7 @@ function MainMemory({ reading, totalBytes }: { reading: SensorReading | null; to
 }
 
 function Gpu({ gpu, reading }: { gpu: HardwareInfo['gpus'][number]; reading: GpuReading | null }) {
+  const { t } = useTranslation('models')
   const used = reading?.vramUsedBytes ?? null
   const total = gpu.vramTotalBytes
   return (
@@ -75,13 +83,11 @@ function Gpu({ gpu, reading }: { gpu: HardwareInfo['gpus'][number]; reading: Gpu
       <p className="room__label">{gpu.name}</p>
       <p className="figures">
         {used === null || total === null ? (
-          <span className="muted">
-            {gpu.isUnified ? 'Shares the memory above' : 'Memory in use not known'}
-          </span>
+          <span className="muted">{gpu.isUnified ? t('room.shared') : t('room.usedUnknown')}</span>
         ) : (
           <>
-            <strong>{formatMemory(Math.max(0, total - used))} free</strong>
-            <span className="muted"> of {formatMemory(total)}</span>
+            <strong>{t('room.free', { memory: formatMemory(Math.max(0, total - used)) })}</strong>{' '}
+            <span className="muted">{t('room.of', { total: formatMemory(total) })}</span>
           </>
         )}
         {reading === null ? null : <span className="muted room__sensors">{sensorWords(reading)}</span>}
@@ -93,7 +99,7 @@ function Gpu({ gpu, reading }: { gpu: HardwareInfo['gpus'][number]; reading: Gpu
 
 function sensorWords({ load, temperatureC, powerW }: GpuReading): string {
   return [
-    load === null ? null : `${Math.round(load * 100)} % busy`,
+    load === null ? null : i18n.t('models:room.busy', { percent: Math.round(load * 100) }),
     temperatureC === null ? null : `${Math.round(temperatureC)} °C`,
     powerW === null ? null : `${Math.round(powerW)} W`,
   ]
@@ -102,15 +108,18 @@ function sensorWords({ load, temperatureC, powerW }: GpuReading): string {
 }
 
 function Disk({ disk }: { disk: ModelsView['disk'] }) {
+  const { t } = useTranslation('models')
   const { installedBytes, downloadingBytes, freeBytes } = disk
   return (
     <div className="room__row">
-      <p className="room__label">Disk</p>
+      <p className="room__label">{t('room.disk')}</p>
       <p className="figures">
-        <strong>{formatBytes(freeBytes)} free</strong>
+        <strong>{t('room.free', { memory: formatBytes(freeBytes) })}</strong>
         <span className="muted room__sensors">
-          {formatBytes(installedBytes)} in models
-          {downloadingBytes === 0 ? '' : ` · ${formatBytes(downloadingBytes)} in unfinished downloads`}
+          {t('room.inModels', { bytes: formatBytes(installedBytes) })}
+          {downloadingBytes === 0
+            ? null
+            : ` · ${t('room.unfinished', { bytes: formatBytes(downloadingBytes) })}`}
         </span>
       </p>
       <Share of={installedBytes + downloadingBytes} total={installedBytes + downloadingBytes + freeBytes} />

@@ -1,7 +1,9 @@
 import { FlaskConical } from 'lucide-react'
 import type { HostStatus, InstalledModel, ModelsView } from '../../../src-preload/contract/index.ts'
 import { formatBytes, formatMemory, groupDigits } from '../../format/index.ts'
+import { useTranslation } from '../../i18n/index.ts'
 import { useConnection, useModels, useStatus } from '../../stores/context.tsx'
+import { describeHost } from '../../stores/host-state.ts'
 import {
   Badge,
   Button,
@@ -18,15 +20,18 @@ import { isLoadingModel, useCommand } from './command.ts'
 
 /** What the engine holds, or will hold. */
 export function ServingPanel({ view }: { view: ModelsView }) {
+  const { t } = useTranslation('models')
   const { status, loadError, load } = useStatus((state) => state)
   return (
     <Card
       id="serving"
-      title="Serving now"
-      aside={<Button onClick={() => document.getElementById('installed')?.focus()}>Load another</Button>}
+      title={t('serving.title')}
+      aside={
+        <Button onClick={() => document.getElementById('installed')?.focus()}>{t('serving.another')}</Button>
+      }
     >
       {status === null ? (
-        <Pending what="the state of the host" error={loadError} onRetry={() => void load()} />
+        <Pending what={t('serving.what')} error={loadError} onRetry={() => void load()} />
       ) : (
         <Serving status={status} chosen={view.installed.find(({ chosen }) => chosen) ?? null} />
       )}
@@ -36,14 +41,15 @@ export function ServingPanel({ view }: { view: ModelsView }) {
 }
 
 function Serving({ status, chosen }: { status: HostStatus; chosen: InstalledModel | null }) {
+  const { t } = useTranslation('models')
   const { model, engine } = status
   const loading = useModels(isLoadingModel)
   const offline = useConnection(({ phase }) => phase === 'offline')
   const { tone, label } = engineState(engine.state)
   if (model === null && chosen === null) {
     return (
-      <EmptyState icon={FlaskConical} title="No model is chosen">
-        Load one of those on this machine, and the host serves it.
+      <EmptyState icon={FlaskConical} title={t('serving.none.title')}>
+        {t('serving.none.text')}
       </EmptyState>
     )
   }
@@ -55,55 +61,56 @@ function Serving({ status, chosen }: { status: HostStatus; chosen: InstalledMode
         {model?.demonstration ? (
           <Badge tone="warn">
             <FlaskConical size={12} aria-hidden="true" />
-            Demonstration size
+            {t('serving.demonstration')}
           </Badge>
         ) : null}
       </div>
       <div role="status" className="serving__state">
         {loading ? (
           <p className="serving__loading">
-            <Spinner /> Loading another model. The one before is put back if it cannot be loaded.
+            <Spinner /> {t('serving.loading')}
           </p>
         ) : (
           <p className="muted">
             {offline
-              ? 'Whether it is served now is not known: the host is out of reach.'
-              : stateSentence(status)}
+              ? t('serving.offline')
+              : unloaded(status)
+                ? t('serving.unloaded')
+                : describeHost('online', { status, loadError: null }).reason}
           </p>
         )}
       </div>
       {engine.error === null ? null : <ErrorState error={engine.error} />}
       <dl className="serving__stats figures">
-        <Stat label="Context">
-          {model === null ? 'Not known yet' : `${groupDigits(model.contextTokens)} tokens`}
+        <Stat label={t('serving.context')}>
+          {model === null
+            ? t('serving.notKnownYet')
+            : t('serving.tokens', { count: groupDigits(model.contextTokens) })}
         </Stat>
-        <Stat label="Memory, by rule">
-          {chosen?.fit.needBytes == null ? 'Not known' : formatMemory(chosen.fit.needBytes)}
+        <Stat label={t('serving.memory')}>
+          {chosen?.fit.needBytes == null ? t('serving.notKnown') : formatMemory(chosen.fit.needBytes)}
         </Stat>
-        <Stat label="Computes on">{computesOn(engine)}</Stat>
-        <Stat label="Slots">{engine.slots ?? '–'}</Stat>
-        {model === null ? null : <Stat label="File">{formatBytes(model.sizeBytes)}</Stat>}
+        <Stat label={t('serving.computesOn')}>{computesOn(engine)}</Stat>
+        <Stat label={t('serving.slots')}>{engine.slots ?? '–'}</Stat>
+        {model === null ? null : <Stat label={t('serving.file')}>{formatBytes(model.sizeBytes)}</Stat>}
       </dl>
     </div>
   )
 }
 
-function stateSentence({ state, engine, reason }: HostStatus): string {
-  if (state === 'serving' && engine.state === 'unloaded') {
-    return 'Idle: its memory was given back. The next request loads it again.'
-  }
-  return reason
-}
+const unloaded = ({ state, engine }: HostStatus): boolean =>
+  state === 'serving' && engine.state === 'unloaded'
 
 function IdleUnload({ minutes }: { minutes: number | null }) {
+  const { t } = useTranslation('models')
   const { running, error, offline, run } = useCommand('setting idle-unload')
   return (
     <OptionalNumber
-      label="Give the memory back when idle"
-      hint="For your games and your work: without a request for so long, the model leaves the memory. The next request loads it again and waits for that."
-      none="Never"
-      some="After"
-      unit="minutes"
+      label={t('idle.label')}
+      hint={t('idle.hint')}
+      none={t('idle.none')}
+      some={t('idle.some')}
+      unit={t('idle.unit')}
       min={1}
       max={1440}
       step={1}

@@ -1,22 +1,24 @@
 import type { ModelsView } from '../../../src-preload/contract/index.ts'
+import { useTranslation } from '../../i18n/index.ts'
 import { Card, OptionalNumber } from '../../widgets/index.ts'
 import { useCommand } from './command.ts'
 
 const BYTES_PER_MB = 1e6
 
 export function SettingsPanel({ settings }: { settings: ModelsView['settings'] }) {
+  const { t } = useTranslation('models')
   const power = useCommand('setting power')
   const rate = useCommand('setting download-rate')
   const { declaredPowerW, downloadBytesPerSecond } = settings
   return (
-    <Card id="settings" title="Settings">
+    <Card id="settings" title={t('settings.title')}>
       <div className="settings">
         <OptionalNumber
-          label="Power while it computes"
-          hint="What a power meter at the plug shows. It is used only where there is no sensor; a measured value always goes first."
-          none="Not declared"
-          some="Declared"
-          unit="watts"
+          label={t('settings.power.label')}
+          hint={t('settings.power.hint')}
+          none={t('settings.power.none')}
+          some={t('settings.power.some')}
+          unit={t('settings.power.unit')}
           min={1}
           max={10_000}
           step={1}
@@ -28,10 +30,10 @@ export function SettingsPanel({ settings }: { settings: ModelsView['settings'] }
           onSave={(watts) => void power.run('models.configure', { declaredPowerW: watts })}
         />
         <OptionalNumber
-          label="Speed of downloads"
-          hint="For all downloads together. It holds at once, for those that run too."
-          none="No limit"
-          some="At most"
+          label={t('settings.rate.label')}
+          hint={t('settings.rate.hint')}
+          none={t('settings.rate.none')}
+          some={t('settings.rate.some')}
           unit="MB/s"
           min={0.1}
           max={10_000}

@@ -1,16 +1,13 @@
 import type { InstalledModel } from '../../../src-preload/contract/index.ts'
+import { i18n } from '../../i18n/index.ts'
 
 type HashOrigin = NonNullable<InstalledModel['hashOrigin']>
 
 /** Who vouches for a file. */
-export const hashWords: Record<HashOrigin, { short: string; sentence: string }> = {
-  catalogue: { short: 'hash pinned', sentence: 'This app names the SHA-256 that the file must have.' },
-  owner: { short: 'hash pinned', sentence: 'You named the SHA-256 that the file must have.' },
-  server: {
-    short: 'hash from the server',
-    sentence: 'Only the server that the file comes from says which SHA-256 it must have.',
-  },
-}
+export const hashWords = (origin: HashOrigin): { short: string; sentence: string } => ({
+  short: i18n.t(origin === 'server' ? 'models:hash.server' : 'models:hash.pinned'),
+  sentence: i18n.t(`models:hash.${origin}Sentence`),
+})
 
 /** SPDX's mark for a licence that is not on its list: none of those here is an open-source licence. */
 export const hasOwnTerms = (license: string): boolean => license.startsWith('LicenseRef-')
@@ -20,5 +17,4 @@ export const licenseName = (license: string): string =>
 
 /** What to know before a download. */
 export const termsSentence = (license: string): string =>
-  `“${licenseName(license)}” is not an open-source licence and has conditions of its own: it may forbid paid use. ` +
-  'Read it before you serve this model to others.'
+  i18n.t('models:terms', { name: licenseName(license) })
