@@ -1,5 +1,6 @@
 import { KeyRound } from 'lucide-react'
 import { type FormEvent, useId, useRef, useState } from 'react'
+import { useTranslation } from '../../i18n/index.ts'
 import { useKeys } from '../../stores/context.tsx'
 import {
   Button,
@@ -11,7 +12,7 @@ import {
   useQuestion,
 } from '../../widgets/index.ts'
 import { useSubject } from '../use-subject.ts'
-import { expiries, type Scope, scopes } from './words.ts'
+import { expiries, type Scope, scopes, scopeWords } from './words.ts'
 
 interface Issued {
   label: string
@@ -20,9 +21,10 @@ interface Issued {
 
 /** The token lives in this component only: leaving the page forgets it. */
 export function IssuePanel() {
+  const { t } = useTranslation('keys')
   const [issued, setIssued] = useState<Issued | null>(null)
   return (
-    <Card id="issue" title="Give a key">
+    <Card id="issue" title={t('issue.title')}>
       {issued === null ? (
         <IssueForm onIssued={setIssued} />
       ) : (
@@ -39,6 +41,7 @@ export function IssuePanel() {
 }
 
 function IssueForm({ onIssued }: { onIssued: (issued: Issued) => void }) {
+  const { t } = useTranslation('keys')
   const [label, setLabel] = useState('')
   const [scope, setScope] = useState<Scope>('inference')
   const [days, setDays] = useState<number | null>(30)
@@ -63,14 +66,14 @@ function IssueForm({ onIssued }: { onIssued: (issued: Issued) => void }) {
   return (
     <form className="issue" onSubmit={submit} noValidate>
       <div className="issue__label">
-        <label htmlFor={labelId}>For whom or what</label>
+        <label htmlFor={labelId}>{t('issue.for')}</label>
         <input
           id={labelId}
           className="field"
           type="text"
           autoComplete="off"
           maxLength={128}
-          placeholder="Anna’s laptop"
+          placeholder={t('issue.placeholder')}
           value={label}
           disabled={confirming.open}
           onChange={(event) => {
@@ -90,12 +93,17 @@ function IssueForm({ onIssued }: { onIssued: (issued: Issued) => void }) {
         aria-expanded={scope === 'admin' ? confirming.open : undefined}
       >
         {running === null ? <KeyRound size={15} aria-hidden="true" /> : null}
-        Make the key
+        {t('issue.make')}
       </Button>
       {error === null ? null : <ErrorState error={error} />}
       {confirming.open ? (
-        <QuestionBar question={confirming} yes="Make it" no="Not now" onYes={() => void issue()}>
-          Whoever has this key can do everything that you can, stop this host and make more keys included.
+        <QuestionBar
+          question={confirming}
+          yes={t('issue.makeIt')}
+          no={t('notNow')}
+          onYes={() => void issue()}
+        >
+          {t('issue.adminQuestion')}
         </QuestionBar>
       ) : null}
     </form>
@@ -109,21 +117,17 @@ interface ScopesProps {
 }
 
 function Scopes({ scope, disabled, onChange }: ScopesProps) {
+  const { t } = useTranslation('keys')
   const name = useId()
   return (
     <fieldset className="scopes" disabled={disabled}>
-      <legend>What it may do</legend>
+      <legend>{t('issue.may')}</legend>
       {scopes.map((option) => (
-        <label key={option.value} className="scopes__scope">
-          <input
-            type="radio"
-            name={name}
-            checked={option.value === scope}
-            onChange={() => onChange(option.value)}
-          />
+        <label key={option} className="scopes__scope">
+          <input type="radio" name={name} checked={option === scope} onChange={() => onChange(option)} />
           <span>
-            <strong>{option.name}</strong> <code className="muted">{option.value}</code>
-            <span className="scopes__may">{option.may}</span>
+            <strong>{scopeWords(option).name}</strong> <code className="muted">{option}</code>
+            <span className="scopes__may">{scopeWords(option).may}</span>
           </span>
         </label>
       ))}
@@ -138,10 +142,11 @@ interface ExpiryProps {
 }
 
 function Expiry({ days, disabled, onChange }: ExpiryProps) {
+  const { t } = useTranslation('keys')
   const id = useId()
   return (
     <div className="issue__label">
-      <label htmlFor={id}>Ends</label>
+      <label htmlFor={id}>{t('issue.ends')}</label>
       <select
         id={id}
         className="field"
@@ -150,8 +155,8 @@ function Expiry({ days, disabled, onChange }: ExpiryProps) {
         onChange={(event) => onChange(event.target.value === 'null' ? null : Number(event.target.value))}
       >
         {expiries.map((expiry) => (
-          <option key={expiry.name} value={String(expiry.days)}>
-            {expiry.days === null ? expiry.name : `after ${expiry.name}`}
+          <option key={expiry} value={String(expiry)}>
+            {t(`issue.after.${expiry ?? 'never'}`)}
           </option>
         ))}
       </select>
@@ -160,13 +165,11 @@ function Expiry({ days, disabled, onChange }: ExpiryProps) {
 }
 
 function Token({ issued: { label, token }, onDone }: { issued: Issued; onDone: () => void }) {
+  const { t } = useTranslation('keys')
   const focused = useRef(false)
   return (
     <div className="token">
-      <Notice title={`The key for ${label} is shown only now.`}>
-        Copy it and hand it over in a way that you trust. It is kept nowhere in readable form; once you leave
-        this page it cannot be shown again.
-      </Notice>
+      <Notice title={t('issue.onceTitle', { label })}>{t('issue.once')}</Notice>
       <div
         className="token__line"
         tabIndex={-1}
@@ -178,9 +181,9 @@ function Token({ issued: { label, token }, onDone }: { issued: Issued; onDone: (
         }}
       >
         <code>{token}</code>
-        <CopyButton what="key" text={token} />
+        <CopyButton what={t('issue.key')} text={token} />
       </div>
-      <Button onClick={onDone}>I have stored it</Button>
+      <Button onClick={onDone}>{t('issue.stored')}</Button>
     </div>
   )
 }

@@ -1,4 +1,5 @@
 import { useEffect } from 'react'
+import { useTranslation } from '../../i18n/index.ts'
 import { useConnection, useKeys } from '../../stores/context.tsx'
 import { Card, ErrorState } from '../../widgets/index.ts'
 import { Pending } from '../Pending.tsx'
@@ -9,6 +10,7 @@ import { UsePanel } from './UsePanel.tsx'
 import './keys.css'
 
 export function KeysPage() {
+  const { t } = useTranslation('keys')
   const view = useKeys((state) => state.view)
   const loadError = useKeys((state) => state.loadError)
   const load = useKeys((state) => state.load)
@@ -20,17 +22,14 @@ export function KeysPage() {
 
   return (
     <div className="keys">
-      <header className="keys__head">
-        <h1>Keys</h1>
-        <p className="muted">
-          For your guests: whoever has a key has an account here, limits and a credit of his own. What a key
-          pays in TRM is an account of compute, not money.
-        </p>
+      <header className="page__head">
+        <h1>{t('title')}</h1>
+        <p>{t('intro')}</p>
       </header>
       <IssuePanel />
       {view === null ? (
-        <Card id="keys" title="Keys that you gave">
-          <Pending what="the keys" error={loadError} onRetry={() => void load()} />
+        <Card id="keys" title={t('list')}>
+          <Pending what={t('what')} error={loadError} onRetry={() => void load()} />
         </Card>
       ) : (
         <>

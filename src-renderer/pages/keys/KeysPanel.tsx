@@ -1,7 +1,8 @@
 import { CircleAlert, KeyRound, RotateCw, Trash2 } from 'lucide-react'
 import { useId, useState } from 'react'
 import type { ApiKey } from '../../../src-preload/contract/index.ts'
-import { formatDateTime, formatTrm, plural, shortHex } from '../../format/index.ts'
+import { formatDateTime, formatTrm, shortHex } from '../../format/index.ts'
+import { useTranslation } from '../../i18n/index.ts'
 import { useKeys } from '../../stores/context.tsx'
 import {
   Badge,
@@ -17,18 +18,19 @@ import {
 import { focusIfLost } from '../focus.ts'
 import { useSubject } from '../use-subject.ts'
 import { LimitsForm } from './LimitsForm.tsx'
-import { balanceWords, scopeOf } from './words.ts'
+import { balanceWords, scopeWords } from './words.ts'
 
 export function KeysPanel({ keys }: { keys: ApiKey[] }) {
+  const { t } = useTranslation('keys')
   return (
     <Card
       id="keys"
-      title="Keys that you gave"
-      aside={<p className="muted figures keys__count">{plural(keys.length, 'key')}</p>}
+      title={t('list')}
+      aside={<p className="muted figures keys__count">{t('count', { count: keys.length })}</p>}
     >
       {keys.length === 0 ? (
-        <EmptyState icon={KeyRound} title="Nobody has a key yet">
-          Make one above. Your own key, in the api-key file, is not in this list.
+        <EmptyState icon={KeyRound} title={t('empty.title')}>
+          {t('empty.text')}
         </EmptyState>
       ) : (
         <ul className="keys__list">
@@ -45,27 +47,28 @@ const newestFirst = (a: ApiKey, b: ApiKey): number =>
   b.createdAtMs - a.createdAtMs || a.tokenHash.localeCompare(b.tokenHash)
 
 function KeyRow({ apiKey }: { apiKey: ApiKey }) {
+  const { t } = useTranslation('keys')
   const { label, scope, spentTrm, balanceTrm, stopped } = apiKey
   const nameId = useId()
-  const name = label === '' ? 'Without a name' : label
+  const name = label === '' ? t('unnamed') : label
   return (
     <li className="key" aria-labelledby={nameId}>
       <div className="key__name">
         <h3 id={nameId}>{name}</h3>
         <p className="key__scope">
-          <Badge tone={scope === 'admin' ? 'warn' : 'plain'}>{scopeOf(scope).name}</Badge>
+          <Badge tone={scope === 'admin' ? 'warn' : 'plain'}>{scopeWords(scope).name}</Badge>
           <Life apiKey={apiKey} />
         </p>
-        <p className="muted key__may">{scopeOf(scope).may}</p>
+        <p className="muted key__may">{scopeWords(scope).may}</p>
         <p className="muted key__may">
-          Account <code title={apiKey.nodeId}>{shortHex(apiKey.nodeId)}</code>
+          {t('account')} <code title={apiKey.nodeId}>{shortHex(apiKey.nodeId)}</code>
         </p>
       </div>
       <dl className="key__stats">
-        <Stat label="Spent so far">{formatTrm(spentTrm)}</Stat>
-        <Stat label="Balance">{balanceWords(balanceTrm)}</Stat>
-        <Gauge label="Within an hour" gauge={apiKey.hourTrm} />
-        <Gauge label="Ever" gauge={apiKey.lifetimeTrm} />
+        <Stat label={t('spent')}>{formatTrm(spentTrm)}</Stat>
+        <Stat label={t('balance')}>{balanceWords(balanceTrm)}</Stat>
+        <Gauge label={t('hour')} gauge={apiKey.hourTrm} />
+        <Gauge label={t('ever')} gauge={apiKey.lifetimeTrm} />
       </dl>
       <KeyActions apiKey={apiKey} name={name} />
       {stopped === null ? null : <Stopped apiKey={apiKey} sentence={stopped} name={name} />}
@@ -74,18 +77,21 @@ function KeyRow({ apiKey }: { apiKey: ApiKey }) {
 }
 
 function Life({ apiKey: { expiresAtMs, retiring } }: { apiKey: ApiKey }) {
-  if (expiresAtMs === null) return <span className="muted">never ends</span>
-  const words = `${retiring ? 'replaced; ends' : 'ends'} ${formatDateTime(expiresAtMs)}`
+  const { t } = useTranslation('keys')
+  if (expiresAtMs === null) return <span className="muted">{t('neverEnds')}</span>
+  const when = formatDateTime(expiresAtMs)
+  const words = retiring ? t('replacedEnds', { when }) : t('ends', { when })
   return retiring ? <Badge tone="warn">{words}</Badge> : <span className="muted">{words}</span>
 }
 
 function Gauge({ label, gauge: { used, limit, fullness } }: { label: string; gauge: ApiKey['hourTrm'] }) {
+  const { t } = useTranslation('keys')
   return (
     <div className="stat gauge" data-full={fullness >= 1}>
       <dt>{label}</dt>
       <dd>
-        {formatTrm(used)} of {formatTrm(limit)}
-        {fullness >= 1 ? <span className="gauge__full"> used up</span> : null}
+        {t('usedOf', { used: formatTrm(used), limit: formatTrm(limit) })}
+        {fullness >= 1 ? <span className="gauge__full"> {t('usedUp')}</span> : null}
         <Share of={fullness} total={1} />
       </dd>
     </div>
@@ -93,6 +99,7 @@ function Gauge({ label, gauge: { used, limit, fullness } }: { label: string; gau
 }
 
 function Stopped({ apiKey, sentence, name }: { apiKey: ApiKey; sentence: string; name: string }) {
+  const { t } = useTranslation('keys')
   const { tokenHash } = apiKey
   const { blocked, running, error, run } = useSubject(useKeys, `reset ${tokenHash}`)
   return (
@@ -100,13 +107,13 @@ function Stopped({ apiKey, sentence, name }: { apiKey: ApiKey; sentence: string;
       <CircleAlert size={16} aria-hidden="true" />
       <p>{sentence}</p>
       <Button
-        aria-label={`Let ${name} go on`}
+        aria-label={t('goOnOf', { name })}
         busy={running !== null}
         disabled={blocked}
         onClick={() => void run('keys.reset', { tokenHash }).then((done) => done && focusIfLost('keys'))}
       >
         {running === null ? <RotateCw size={15} aria-hidden="true" /> : null}
-        Let it go on
+        {t('goOn')}
       </Button>
       {error === null ? null : <ErrorState error={error} />}
     </div>
@@ -114,6 +121,7 @@ function Stopped({ apiKey, sentence, name }: { apiKey: ApiKey; sentence: string;
 }
 
 function KeyActions({ apiKey, name }: { apiKey: ApiKey; name: string }) {
+  const { t } = useTranslation('keys')
   const { tokenHash } = apiKey
   const [editing, setEditing] = useState(false)
   const { blocked, running, error, run } = useSubject(useKeys, `revoke ${tokenHash}`)
@@ -121,30 +129,34 @@ function KeyActions({ apiKey, name }: { apiKey: ApiKey; name: string }) {
   return (
     <>
       <div className="key__actions">
-        <Button aria-label={`Limits of ${name}`} aria-expanded={editing} onClick={() => setEditing(!editing)}>
-          Limits
+        <Button
+          aria-label={t('limitsOf', { name })}
+          aria-expanded={editing}
+          onClick={() => setEditing(!editing)}
+        >
+          {t('limits')}
         </Button>
         <Button
           ref={revoking.trigger}
-          aria-label={`Revoke ${name}`}
+          aria-label={t('revokeOf', { name })}
           busy={running !== null}
           disabled={blocked}
           aria-expanded={revoking.open}
           onClick={revoking.ask}
         >
           {running === null ? <Trash2 size={15} aria-hidden="true" /> : null}
-          Revoke
+          {t('revoke')}
         </Button>
       </div>
       {error === null ? null : <ErrorState error={error} />}
       {revoking.open ? (
         <QuestionBar
           question={revoking}
-          yes="Revoke it"
-          no="Keep it"
+          yes={t('revokeIt')}
+          no={t('keepIt')}
           onYes={() => void run('keys.revoke', { tokenHash }).then((done) => done && focusIfLost('keys'))}
         >
-          This key stops working at once and cannot be brought back. What it has paid stays in the ledger.
+          {t('revokeQuestion')}
         </QuestionBar>
       ) : null}
       {editing ? <LimitsForm apiKey={apiKey} name={name} /> : null}

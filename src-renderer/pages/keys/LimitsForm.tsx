@@ -1,11 +1,13 @@
 import { type FormEvent, type ReactNode, useEffect, useState } from 'react'
 import type { ApiKey } from '../../../src-preload/contract/index.ts'
+import { useTranslation } from '../../i18n/index.ts'
 import { useKeys } from '../../stores/context.tsx'
 import { AmountField, Button, ErrorState } from '../../widgets/index.ts'
 import { useSubject } from '../use-subject.ts'
 import { checkLimits, type TypedLimits, typedLimits } from './limits.ts'
 
 export function LimitsForm({ apiKey, name }: { apiKey: ApiKey; name: string }) {
+  const { t } = useTranslation('keys')
   const { tokenHash, limits } = apiKey
   const [typed, setTyped] = useState(() => typedLimits(limits))
   const [saved, setSaved] = useState(false)
@@ -34,46 +36,42 @@ export function LimitsForm({ apiKey, name }: { apiKey: ApiKey; name: string }) {
   return (
     <form
       className="limits"
-      aria-label={`Limits of ${name}`}
+      aria-label={t('limitsOf', { name })}
       onSubmit={(event) => void save(event)}
       noValidate
     >
       <AmountField
-        label="Per request"
-        hint="A dearer one is refused"
+        label={t('form.request')}
+        hint={t('form.requestHint')}
         value={typed.request}
         problem={problems.request ?? null}
         onChange={(request) => type({ request })}
       />
       <AmountField
-        label="Within an hour"
+        label={t('hour')}
         value={typed.hour}
         problem={problems.hour ?? null}
         onChange={(hour) => type({ hour })}
       />
       <AmountField
-        label="Ever"
+        label={t('ever')}
         value={typed.lifetime}
         problem={problems.lifetime ?? null}
         onChange={(lifetime) => type({ lifetime })}
       />
-      <Optional on={typed.asks} label="Ask me first" onChange={(asks) => type({ asks })}>
+      <Optional on={typed.asks} label={t('form.ask')} onChange={(asks) => type({ asks })}>
         <AmountField
-          label="Ask me above"
-          hint="Below the limit per request"
+          label={t('form.askAbove')}
+          hint={t('form.askHint')}
           value={typed.threshold}
           problem={problems.threshold ?? null}
           onChange={(threshold) => type({ threshold })}
         />
       </Optional>
-      <Optional
-        on={typed.counts}
-        label="Stop it when it asks too often"
-        onChange={(counts) => type({ counts })}
-      >
+      <Optional on={typed.counts} label={t('form.often')} onChange={(counts) => type({ counts })}>
         <AmountField
-          label="Requests per minute"
-          unit="at most"
+          label={t('form.perMinute')}
+          unit={t('form.atMost')}
           value={typed.attempts}
           problem={problems.attempts ?? null}
           onChange={(attempts) => type({ attempts })}
@@ -81,10 +79,10 @@ export function LimitsForm({ apiKey, name }: { apiKey: ApiKey; name: string }) {
       </Optional>
       <div className="limits__save">
         <Button type="submit" look={ready ? 'accent' : 'quiet'} busy={running !== null} disabled={!ready}>
-          Save the limits
+          {t('form.save')}
         </Button>
         <p role="status" className="limits__saved">
-          {saved && !changed ? 'Saved. They hold from the next request on.' : null}
+          {saved && !changed ? t('form.saved') : null}
         </p>
       </div>
       {error === null ? null : <ErrorState error={error} />}

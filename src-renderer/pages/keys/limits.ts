@@ -1,5 +1,6 @@
 import type { ApiKey } from '../../../src-preload/contract/index.ts'
 import { groupDigits, parseTypedAmount } from '../../format/index.ts'
+import { i18n } from '../../i18n/index.ts'
 
 export type Limits = ApiKey['limits']
 
@@ -76,7 +77,7 @@ function askingThreshold(text: string, requestLimitTrm: string | null) {
   const { amountTrm, problem } = parseTypedAmount(text, 0n)
   if (amountTrm === null) return { value: null, problem }
   if (requestLimitTrm !== null && BigInt(amountTrm) >= BigInt(requestLimitTrm)) {
-    return { value: null, problem: 'It must be below the limit per request, or you would never be asked.' }
+    return { value: null, problem: i18n.t('keys:form.thresholdProblem') }
   }
   return { value: amountTrm, problem: null }
 }
@@ -84,7 +85,7 @@ function askingThreshold(text: string, requestLimitTrm: string | null) {
 function attemptsOf(text: string) {
   const { amountTrm } = parseTypedAmount(text, 0n)
   if (amountTrm === null || BigInt(amountTrm) > BigInt(ATTEMPTS_MAX)) {
-    return { value: null, problem: `Give a whole number from 0 to ${groupDigits(ATTEMPTS_MAX)}.` }
+    return { value: null, problem: i18n.t('keys:form.attemptsProblem', { most: groupDigits(ATTEMPTS_MAX) }) }
   }
   return { value: Number(amountTrm), problem: null }
 }

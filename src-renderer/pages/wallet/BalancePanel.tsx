@@ -1,5 +1,6 @@
 import type { WalletView } from '../../../src-preload/contract/index.ts'
 import { formatTrm, groupDigits } from '../../format/index.ts'
+import { useTranslation } from '../../i18n/index.ts'
 import { Card, Share, Stat } from '../../widgets/index.ts'
 import { formatScore } from './words.ts'
 
@@ -7,22 +8,19 @@ import { formatScore } from './words.ts'
 const FIGURE_DIGITS = 12
 
 export function BalancePanel({ view }: { view: WalletView }) {
+  const { t } = useTranslation('wallet')
   const { availableTrm, income, stake, pool, reputation } = view
   const owes = BigInt(availableTrm) < 0n
   return (
-    <Card id="balance" title="Balance">
+    <Card id="balance" title={t('balance.title')}>
       <p className="balance__figure figures" data-long={availableTrm.length > FIGURE_DIGITS}>
-        {groupDigits(availableTrm)} <span>TRM {owes ? 'owed' : 'available'}</span>
+        {groupDigits(availableTrm)} <span>{owes ? t('balance.owed') : t('balance.available')}</span>
       </p>
-      <p className="muted balance__note">
-        {owes
-          ? 'This node has spent more than it earned: the rest stands on its welcome loan.'
-          : 'Free to stake, to lend or to spend. What you paid yourself is not in it.'}
-      </p>
+      <p className="muted balance__note">{owes ? t('balance.owes') : t('balance.free')}</p>
       <dl className="wallet__stats">
-        <Stat label="Staked">{formatTrm(stake.stakedTrm)}</Stat>
-        <Stat label="In the pool">{formatTrm(pool.yourDepositTrm)}</Stat>
-        <Stat label="Reputation">{formatScore(reputation)}</Stat>
+        <Stat label={t('balance.staked')}>{formatTrm(stake.stakedTrm)}</Stat>
+        <Stat label={t('balance.inPool')}>{formatTrm(pool.yourDepositTrm)}</Stat>
+        <Stat label={t('balance.reputation')}>{formatScore(reputation)}</Stat>
       </dl>
       <Income income={income} />
     </Card>
@@ -30,6 +28,7 @@ export function BalancePanel({ view }: { view: WalletView }) {
 }
 
 function Income({ income: { fromOthersTrm, onCreditTrm, ownUseTrm } }: Pick<WalletView, 'income'>) {
+  const { t } = useTranslation('wallet')
   const total = BigInt(fromOthersTrm) + BigInt(ownUseTrm)
   // A width, not an amount.
   const othersShare = total > 0n ? Number((BigInt(fromOthersTrm) * 1000n) / total) : 0
@@ -41,13 +40,11 @@ function Income({ income: { fromOthersTrm, onCreditTrm, ownUseTrm } }: Pick<Wall
         </span>
       )}
       <ul className="income__legend figures">
-        <li className="income__others">{formatTrm(fromOthersTrm)} paid by others</li>
+        <li className="income__others">{t('balance.byOthers', { amount: formatTrm(fromOthersTrm) })}</li>
         {onCreditTrm === '0' ? null : (
-          <li className="income__credit">
-            {formatTrm(onCreditTrm)} of it stands on the credit you gave them: nobody else backs it yet
-          </li>
+          <li className="income__credit">{t('balance.onCredit', { amount: formatTrm(onCreditTrm) })}</li>
         )}
-        <li className="income__own">{formatTrm(ownUseTrm)} paid by your own keys: use, not income</li>
+        <li className="income__own">{t('balance.byOwn', { amount: formatTrm(ownUseTrm) })}</li>
       </ul>
     </div>
   )

@@ -1,6 +1,7 @@
 import { type FormEvent, useState } from 'react'
 import type { WalletView } from '../../../src-preload/contract/index.ts'
-import { formatDateTime, formatTrm, parseTypedAmount, plural } from '../../format/index.ts'
+import { formatDateTime, formatTrm, groupDigits, parseTypedAmount } from '../../format/index.ts'
+import { i18n, useTranslation } from '../../i18n/index.ts'
 import { useWallet } from '../../stores/context.tsx'
 import { AmountField, Button, ErrorState, QuestionBar, useNow, useQuestion } from '../../widgets/index.ts'
 import { focusIfLost } from '../focus.ts'
@@ -12,6 +13,7 @@ const HOUR_MS = 3_600_000
 const MINUTE_MS = 60_000
 
 export function BorrowForm({ pool }: Pick<WalletView, 'pool'>) {
+  const { t } = useTranslation('wallet')
   const [texts, setTexts] = useState({ amount: '', collateral: '', hours: '24' })
   const { blocked, running, error, run, forgive } = useSubject(useWallet, 'borrow')
   const confirming = useQuestion()
@@ -43,30 +45,30 @@ export function BorrowForm({ pool }: Pick<WalletView, 'pool'>) {
 
   return (
     <form className="wallet__form pool__borrow" onSubmit={submit} noValidate>
-      <h3>Borrow</h3>
+      <h3>{t('borrow.title')}</h3>
       <div className="pool__fields">
         <AmountField
-          label="Borrow amount"
-          hint={`up to ${formatTrm(pool.maxBorrowTrm)}`}
+          label={t('borrow.amount')}
+          hint={t('pool.upTo', { amount: formatTrm(pool.maxBorrowTrm) })}
           value={texts.amount}
           problem={texts.amount === '' ? null : amount.problem}
           disabled={confirming.open}
           onChange={type('amount')}
         />
         <AmountField
-          label="Collateral"
-          hint="locked until the loan is repaid"
+          label={t('borrow.collateral')}
+          hint={t('borrow.collateralHint')}
           value={texts.collateral}
           problem={texts.collateral === '' ? null : collateral.problem}
           disabled={confirming.open}
           onChange={type('collateral')}
         />
         <AmountField
-          label="For"
-          unit="hours"
-          hint={`1 to ${TERM_HOURS_MAX.toLocaleString('en-US')}`}
+          label={t('borrow.for')}
+          unit={t('borrow.hours')}
+          hint={t('borrow.hoursHint', { most: groupDigits(TERM_HOURS_MAX) })}
           value={texts.hours}
-          problem={termHours === null ? 'Give whole hours within the range.' : null}
+          problem={termHours === null ? t('borrow.hoursProblem') : null}
           disabled={confirming.open}
           onChange={type('hours')}
         />
@@ -81,13 +83,18 @@ export function BorrowForm({ pool }: Pick<WalletView, 'pool'>) {
         disabled={blocked || loan === null}
         aria-expanded={confirming.open}
       >
-        Borrow
+        {t('borrow.title')}
       </Button>
       {error === null ? null : <ErrorState error={error} />}
       {confirming.open && loan !== null ? (
-        <QuestionBar question={confirming} yes="Borrow" no="Not now" onYes={() => void commit()}>
-          {costSentence(loan, pool.offeredRatePerHour, now)} Your {formatTrm(loan.collateralTrm)} of
-          collateral are locked until then, and lost if you do not repay in time.
+        <QuestionBar
+          question={confirming}
+          yes={t('borrow.title')}
+          no={t('notNow')}
+          onYes={() => void commit()}
+        >
+          {costSentence(loan, pool.offeredRatePerHour, now)}{' '}
+          {t('borrow.risk', { amount: formatTrm(loan.collateralTrm) })}
         </QuestionBar>
       ) : null}
     </form>
@@ -108,5 +115,11 @@ function costSentence(
   const interest = interestTrm(amountTrm, rate, termHours)
   const total = (BigInt(amountTrm) + BigInt(interest)).toString()
   const due = formatDateTime(nowMs + termHours * HOUR_MS)
-  return `You would pay back ${formatTrm(total)} by ${due}: ${formatTrm(interest)} of interest for ${plural(termHours, 'hour')} at ${ratePerHour(rate)}.`
+  return i18n.t('wallet:borrow.cost', {
+    total: formatTrm(total),
+    due,
+    interest: formatTrm(interest),
+    count: termHours,
+    rate: ratePerHour(rate),
+  })
 }

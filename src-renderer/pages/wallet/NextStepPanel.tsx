@@ -1,31 +1,35 @@
 import { CircleCheck, Footprints } from 'lucide-react'
 import type { WalletView } from '../../../src-preload/contract/index.ts'
+import { hostWords, useTranslation } from '../../i18n/index.ts'
 import { useWallet } from '../../stores/context.tsx'
 import { Badge, Button, Card, ErrorState } from '../../widgets/index.ts'
 import { focusIfLost } from '../focus.ts'
 import { useSubject } from '../use-subject.ts'
 import { STAKE_AMOUNT_ID } from './StakePanel.tsx'
-import { nextActionOf, standingWords, welcomeWords } from './words.ts'
+import { nextActionOf, standingWords } from './words.ts'
 
 /** What the host suggests, with the button that does it. */
 export function NextStepPanel({ view }: { view: WalletView }) {
+  const { t } = useTranslation('wallet')
   const { nextStep, eligibility, welcomeLoan } = view
   const standing = standingWords(eligibility)
   const Icon = nextStep === null ? CircleCheck : Footprints
   return (
     <Card
       id="next-step"
-      title="Next step"
+      title={t('next.title')}
       aside={<Badge tone={standing.open ? 'earning' : 'warn'}>{standing.label}</Badge>}
     >
       <div className="next">
         <Icon className="next__icon" size={24} aria-hidden="true" />
         <div className="next__text">
           <p className="next__sentence" role="status">
-            {nextStep ?? 'Nothing is to be done.'}
+            {nextStep === null
+              ? t('next.nothing')
+              : hostWords(`wallet.nextStep.${nextActionOf(view)}`, nextStep)}
           </p>
           <p className="muted">
-            {standing.sentence} Welcome loan: {welcomeWords[welcomeLoan]}.
+            {standing.sentence} {t('next.welcome', { state: t(`next.welcomeStates.${welcomeLoan}`) })}
           </p>
         </div>
         <NextButton view={view} />
@@ -36,6 +40,7 @@ export function NextStepPanel({ view }: { view: WalletView }) {
 }
 
 function NextButton({ view }: { view: WalletView }) {
+  const { t } = useTranslation('wallet')
   const { blocked, running, run } = useSubject(useWallet, 'welcome')
   switch (nextActionOf(view)) {
     case 'claim':
@@ -46,19 +51,19 @@ function NextButton({ view }: { view: WalletView }) {
           disabled={blocked}
           onClick={() => void run('wallet.claimWelcome', {}).then((done) => done && focusIfLost('next-step'))}
         >
-          Claim the welcome loan
+          {t('next.claim')}
         </Button>
       )
     case 'stake':
       return (
         <Button look="accent" onClick={() => document.getElementById(STAKE_AMOUNT_ID)?.focus()}>
-          Go to the stake
+          {t('next.stake')}
         </Button>
       )
     case 'guests':
       return (
         <a className="button button--quiet next__link" href="#/keys">
-          Give somebody a key
+          {t('next.guests')}
         </a>
       )
     case null:

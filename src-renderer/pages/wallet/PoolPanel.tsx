@@ -1,6 +1,7 @@
 import { type FormEvent, type ReactNode, useState } from 'react'
 import type { WalletView } from '../../../src-preload/contract/index.ts'
 import { formatDateTime, formatTrm, parseTypedAmount, shortHex } from '../../format/index.ts'
+import { Trans, useTranslation } from '../../i18n/index.ts'
 import { useWallet } from '../../stores/context.tsx'
 import { AmountField, Button, Card, ErrorState, QuestionBar, Stat, useQuestion } from '../../widgets/index.ts'
 import { focusIfLost } from '../focus.ts'
@@ -9,41 +10,44 @@ import { BorrowForm } from './BorrowForm.tsx'
 import { formatScore, ratePerHour, ratePerYear } from './words.ts'
 
 export function PoolPanel({ view: { pool, loans, availableTrm } }: { view: WalletView }) {
+  const { t } = useTranslation('wallet')
   const { totalTrm, yourDepositTrm, maxBorrowTrm, offeredRatePerHour, creditScore } = pool
   return (
-    <Card id="pool" title="Lending pool">
-      <p className="muted wallet__hint">
-        Deposits are lent to nodes that need TRM, against collateral. What lies in the pool can be withdrawn;
-        what is lent out comes back when it is repaid.
-      </p>
+    <Card id="pool" title={t('pool.title')}>
+      <p className="muted wallet__hint">{t('pool.about')}</p>
       <dl className="wallet__stats">
-        <Stat label="In the pool">
+        <Stat label={t('pool.total')}>
           {formatTrm(totalTrm)}
-          <span className="wallet__per-year">{formatTrm(pool.availableTrm)} not lent out</span>
+          <span className="wallet__per-year">
+            {t('pool.notLent', { amount: formatTrm(pool.availableTrm) })}
+          </span>
         </Stat>
-        <Stat label="Your deposit">{formatTrm(yourDepositTrm)}</Stat>
-        <Stat label="Offered rate">
+        <Stat label={t('pool.yours')}>{formatTrm(yourDepositTrm)}</Stat>
+        <Stat label={t('pool.rate')}>
           {ratePerHour(offeredRatePerHour)}
-          <span className="wallet__per-year">{ratePerYear(offeredRatePerHour)}, simple</span>
+          <span className="wallet__per-year">{t('simple', { rate: ratePerYear(offeredRatePerHour) })}</span>
         </Stat>
-        <Stat label="Your credit score">{formatScore(creditScore)}</Stat>
-        <Stat label="You may borrow">up to {formatTrm(maxBorrowTrm)}</Stat>
+        <Stat label={t('pool.credit')}>{formatScore(creditScore)}</Stat>
+        <Stat label={t('pool.mayBorrow')}>{t('pool.upTo', { amount: formatTrm(maxBorrowTrm) })}</Stat>
       </dl>
       <div className="pool__forms">
         <MoveForm
           subject="deposit"
           procedure="wallet.deposit"
-          verb="Deposit"
-          hint={`${formatTrm(availableTrm)} available`}
-          question={(amount) =>
-            `${amount} will be lent to others through the pool. While it is lent out it is locked; a loan that is not repaid is covered by its collateral only.`
-          }
+          verb={t('pool.deposit')}
+          label={t('pool.depositAmount')}
+          hint={t('available', { amount: formatTrm(availableTrm) })}
+          question={(amount) => t('pool.depositQuestion', { amount })}
         />
         <MoveForm
           subject="withdraw"
           procedure="wallet.withdraw"
-          verb="Withdraw"
-          hint={`${formatTrm(yourDepositTrm)} are yours, ${formatTrm(pool.availableTrm)} are not lent out`}
+          verb={t('pool.withdraw')}
+          label={t('pool.withdrawAmount')}
+          hint={t('pool.withdrawHint', {
+            yours: formatTrm(yourDepositTrm),
+            free: formatTrm(pool.availableTrm),
+          })}
           question={null}
         />
         <BorrowForm pool={pool} />
@@ -57,12 +61,14 @@ interface MoveFormProps {
   subject: string
   procedure: 'wallet.deposit' | 'wallet.withdraw'
   verb: string
+  label: string
   hint: string
   /** Asked first; null where nothing is bound by it. */
   question: ((amount: string) => ReactNode) | null
 }
 
-function MoveForm({ subject, procedure, verb, hint, question }: MoveFormProps) {
+function MoveForm({ subject, procedure, verb, label, hint, question }: MoveFormProps) {
+  const { t } = useTranslation('wallet')
   const [text, setText] = useState('')
   const { blocked, running, error, run, forgive } = useSubject(useWallet, subject)
   const confirming = useQuestion()
@@ -84,7 +90,7 @@ function MoveForm({ subject, procedure, verb, hint, question }: MoveFormProps) {
     <form className="wallet__form" onSubmit={submit} noValidate>
       <h3>{verb}</h3>
       <AmountField
-        label={`${verb} amount`}
+        label={label}
         hint={hint}
         value={text}
         problem={text === '' ? null : problem}
@@ -105,7 +111,7 @@ function MoveForm({ subject, procedure, verb, hint, question }: MoveFormProps) {
       </Button>
       {error === null ? null : <ErrorState error={error} />}
       {confirming.open && question !== null && amountTrm !== null ? (
-        <QuestionBar question={confirming} yes={verb} no="Not now" onYes={() => void commit()}>
+        <QuestionBar question={confirming} yes={verb} no={t('notNow')} onYes={() => void commit()}>
           {question(formatTrm(amountTrm))}
         </QuestionBar>
       ) : null}
@@ -114,13 +120,14 @@ function MoveForm({ subject, procedure, verb, hint, question }: MoveFormProps) {
 }
 
 function Loans({ loans }: { loans: WalletView['loans'] }) {
+  const { t } = useTranslation('wallet')
   return (
     <section className="loans" aria-labelledby="loans-title">
       <h3 id="loans-title" tabIndex={-1}>
-        What you owe
+        {t('loans.title')}
       </h3>
       {loans.length === 0 ? (
-        <p className="muted">No loan is open.</p>
+        <p className="muted">{t('loans.none')}</p>
       ) : (
         <ul className="wallet__rows">
           {loans.map((loan) => (
@@ -133,16 +140,21 @@ function Loans({ loans }: { loans: WalletView['loans'] }) {
 }
 
 function LoanRow({ loan }: { loan: WalletView['loans'][number] }) {
+  const { t } = useTranslation('wallet')
   const { loanId, principalTrm, collateralTrm, dueAtMs } = loan
   const { blocked, running, error, run } = useSubject(useWallet, `loan ${loanId}`)
   const confirming = useQuestion()
   return (
-    <li className="wallet__row" aria-label={`Loan ${shortHex(loanId)}`}>
+    <li className="wallet__row" aria-label={t('loans.loan', { id: shortHex(loanId) })}>
       <p className="figures">
-        <strong>{formatTrm(principalTrm)}</strong> due{' '}
-        <time dateTime={new Date(dueAtMs).toISOString()}>{formatDateTime(dueAtMs)}</time>
+        <Trans
+          t={t}
+          i18nKey="loans.due"
+          values={{ amount: formatTrm(principalTrm), when: formatDateTime(dueAtMs) }}
+          components={{ b: <strong />, when: <time dateTime={new Date(dueAtMs).toISOString()} /> }}
+        />
         <span className="muted wallet__per-year">
-          against {formatTrm(collateralTrm)} of collateral, locked until it is repaid
+          {t('loans.against', { amount: formatTrm(collateralTrm) })}
         </span>
       </p>
       <Button
@@ -152,20 +164,19 @@ function LoanRow({ loan }: { loan: WalletView['loans'][number] }) {
         aria-expanded={confirming.open}
         onClick={confirming.ask}
       >
-        Repay
+        {t('loans.repay')}
       </Button>
       {error === null ? null : <ErrorState error={error} />}
       {confirming.open ? (
         <QuestionBar
           question={confirming}
-          yes="Repay"
-          no="Not now"
+          yes={t('loans.repay')}
+          no={t('notNow')}
           onYes={() =>
             void run('wallet.repay', { loanId }).then((done) => done && focusIfLost('loans-title'))
           }
         >
-          This pays back {formatTrm(principalTrm)} and the interest of the whole term, however early it is,
-          and frees the collateral.
+          {t('loans.question', { amount: formatTrm(principalTrm) })}
         </QuestionBar>
       ) : null}
     </li>

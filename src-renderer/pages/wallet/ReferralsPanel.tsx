@@ -2,6 +2,7 @@ import { UserPlus } from 'lucide-react'
 import { type FormEvent, useId, useState } from 'react'
 import type { WalletView } from '../../../src-preload/contract/index.ts'
 import { formatTrm, shortHex } from '../../format/index.ts'
+import { useTranslation } from '../../i18n/index.ts'
 import { useStatus, useWallet } from '../../stores/context.tsx'
 import { Badge, Button, Card, CopyField, ErrorState } from '../../widgets/index.ts'
 import { useSubject } from '../use-subject.ts'
@@ -9,23 +10,21 @@ import { useSubject } from '../use-subject.ts'
 const NODE_ID = /^[0-9a-f]{64}$/
 
 export function ReferralsPanel({ referrals }: Pick<WalletView, 'referrals'>) {
+  const { t } = useTranslation('wallet')
   const nodeId = useStatus((state) => state.status?.nodeId)
   return (
-    <Card id="referrals" title="Referrals">
-      <p className="muted wallet__hint">
-        Vouch for a newcomer by its node id. When it has earned enough and repaid its welcome loan, this node
-        is paid a bonus.
-      </p>
+    <Card id="referrals" title={t('referrals.title')}>
+      <p className="muted wallet__hint">{t('referrals.about')}</p>
       {nodeId === undefined ? null : (
         <dl className="ids">
-          <CopyField name="Your own node id, for whoever refers you" what="node id" value={nodeId} />
+          <CopyField name={t('referrals.ownId')} what={t('referrals.nodeId')} value={nodeId} />
         </dl>
       )}
       <ReferForm />
       {referrals.length === 0 ? (
-        <p className="muted">You have referred nobody yet.</p>
+        <p className="muted">{t('referrals.none')}</p>
       ) : (
-        <ul className="wallet__rows" aria-label="Nodes that you referred">
+        <ul className="wallet__rows" aria-label={t('referrals.list')}>
           {referrals.map((referral) => (
             <ReferralRow key={referral.referred} referral={referral} />
           ))}
@@ -36,22 +35,28 @@ export function ReferralsPanel({ referrals }: Pick<WalletView, 'referrals'>) {
 }
 
 function ReferralRow({ referral }: { referral: WalletView['referrals'][number] }) {
+  const { t } = useTranslation('wallet')
   const { referred, earnedEnough, repaid, bonusTrm } = referral
   return (
     <li className="wallet__row">
       <code title={referred}>{shortHex(referred)}</code>
       <p className="referral__facts">
         <Badge tone={earnedEnough ? 'earning' : 'plain'}>
-          {earnedEnough ? 'Has earned enough' : 'Has not earned enough yet'}
+          {earnedEnough ? t('referrals.earned') : t('referrals.notEarned')}
         </Badge>
-        <Badge tone={repaid ? 'earning' : 'plain'}>{repaid ? 'Loan repaid' : 'Loan not repaid yet'}</Badge>
-        <span className="figures">{bonusTrm === null ? 'No bonus yet' : `${formatTrm(bonusTrm)} bonus`}</span>
+        <Badge tone={repaid ? 'earning' : 'plain'}>
+          {repaid ? t('referrals.repaid') : t('referrals.notRepaid')}
+        </Badge>
+        <span className="figures">
+          {bonusTrm === null ? t('referrals.noBonus') : t('referrals.bonus', { amount: formatTrm(bonusTrm) })}
+        </span>
       </p>
     </li>
   )
 }
 
 function ReferForm() {
+  const { t } = useTranslation('wallet')
   const [text, setText] = useState('')
   const [done, setDone] = useState<string | null>(null)
   const { blocked, running, error, run, forgive } = useSubject(useWallet, 'refer')
@@ -65,13 +70,13 @@ function ReferForm() {
     setDone(null)
     if (await run('wallet.refer', { nodeId })) {
       setText('')
-      setDone(`You vouch for ${shortHex(nodeId)} now.`)
+      setDone(t('referrals.done', { node: shortHex(nodeId) }))
     }
   }
 
   return (
     <form className="refer" onSubmit={(event) => void submit(event)} noValidate>
-      <label htmlFor={fieldId}>Node id of the newcomer</label>
+      <label htmlFor={fieldId}>{t('referrals.label')}</label>
       <div className="refer__line">
         <input
           id={fieldId}
@@ -92,11 +97,11 @@ function ReferForm() {
         />
         <Button type="submit" busy={running !== null} disabled={blocked || !valid}>
           {running === null ? <UserPlus size={15} aria-hidden="true" /> : null}
-          Refer
+          {t('referrals.refer')}
         </Button>
       </div>
       <p id={`${fieldId}-problem`} className="amount__problem" role="status">
-        {text === '' || valid ? null : 'A node id is 64 digits from 0 to 9 and a to f.'}
+        {text === '' || valid ? null : t('referrals.problem')}
       </p>
       {error === null ? null : <ErrorState error={error} />}
       <p role="status" className="wallet__done">

@@ -1,7 +1,8 @@
 import { Lock, LockOpen } from 'lucide-react'
-import { type FormEvent, type ReactNode, useId, useState } from 'react'
+import { type FormEvent, useId, useState } from 'react'
 import type { WalletView } from '../../../src-preload/contract/index.ts'
 import { formatDateTime, formatTrm, parseTypedAmount } from '../../format/index.ts'
+import { Trans, useTranslation } from '../../i18n/index.ts'
 import { useWallet } from '../../stores/context.tsx'
 import {
   AmountField,
@@ -31,13 +32,11 @@ interface StakePanelProps {
 }
 
 export function StakePanel({ stake, availableTrm }: StakePanelProps) {
+  const { t } = useTranslation('wallet')
   const { unlocksAtMs, locked } = stake
   return (
-    <Card id="stake" title="Stake" aside={<StakeBadge stake={stake} />}>
-      <p className="muted wallet__hint">
-        A stake opens this host to guests (from {formatTrm(stake.minimumTrm)}) and multiplies its yield. It is
-        locked until its term ends; misconduct that is found out costs a part of it.
-      </p>
+    <Card id="stake" title={t('stake.title')} aside={<StakeBadge stake={stake} />}>
+      <p className="muted wallet__hint">{t('stake.about', { least: formatTrm(stake.minimumTrm) })}</p>
       {unlocksAtMs === null ? null : <CurrentStake stake={stake} unlocksAtMs={unlocksAtMs} />}
       {unlocksAtMs !== null && !locked ? null : <StakeForm stake={stake} availableTrm={availableTrm} />}
     </Card>
@@ -45,28 +44,32 @@ export function StakePanel({ stake, availableTrm }: StakePanelProps) {
 }
 
 function StakeBadge({ stake: { unlocksAtMs, locked } }: { stake: StakeView }) {
-  if (unlocksAtMs === null) return <Badge>No stake</Badge>
-  return locked ? <Badge tone="earning">Locked</Badge> : <Badge tone="warn">Term over</Badge>
+  const { t } = useTranslation('wallet')
+  if (unlocksAtMs === null) return <Badge>{t('stake.none')}</Badge>
+  return locked ? (
+    <Badge tone="earning">{t('stake.locked')}</Badge>
+  ) : (
+    <Badge tone="warn">{t('stake.over')}</Badge>
+  )
 }
 
 function CurrentStake({ stake, unlocksAtMs }: { stake: StakeView; unlocksAtMs: number }) {
+  const { t } = useTranslation('wallet')
   const { stakedTrm, multiplier, locked } = stake
   const { blocked, running, error, run } = useSubject(useWallet, 'unstake')
   const reasonId = useId()
   return (
     <div className="stake__current">
       <dl className="wallet__stats">
-        <Stat label="Staked">{formatTrm(stakedTrm)}</Stat>
-        <Stat label="On the yield">{formatMultiplier(multiplier)}</Stat>
-        <Stat label={locked ? 'Unlocks' : 'Unlocked'}>
+        <Stat label={t('stake.staked')}>{formatTrm(stakedTrm)}</Stat>
+        <Stat label={t('stake.onYield')}>{formatMultiplier(multiplier)}</Stat>
+        <Stat label={locked ? t('stake.unlocks') : t('stake.unlocked')}>
           <time dateTime={new Date(unlocksAtMs).toISOString()}>{formatDateTime(unlocksAtMs)}</time>
         </Stat>
       </dl>
       <div className="stake__unstake">
         <p id={reasonId} className="muted wallet__hint">
-          {locked
-            ? `It can be taken back from ${formatDateTime(unlocksAtMs)} on.`
-            : 'The term is over: the stake no longer counts. Take it back, then stake again.'}
+          {locked ? t('stake.backFrom', { when: formatDateTime(unlocksAtMs) }) : t('stake.takeBack')}
         </p>
         <Button
           look={locked ? 'quiet' : 'accent'}
@@ -76,7 +79,7 @@ function CurrentStake({ stake, unlocksAtMs }: { stake: StakeView; unlocksAtMs: n
           onClick={() => void run('wallet.unstake', {})}
         >
           {locked ? <Lock size={15} aria-hidden="true" /> : <LockOpen size={15} aria-hidden="true" />}
-          Unstake
+          {t('stake.unstake')}
         </Button>
       </div>
       {error === null ? null : <ErrorState error={error} />}
@@ -86,6 +89,7 @@ function CurrentStake({ stake, unlocksAtMs }: { stake: StakeView; unlocksAtMs: n
 
 /** The first stake, or more of it: the whole is then locked anew. */
 function StakeForm({ stake, availableTrm }: StakePanelProps) {
+  const { t } = useTranslation('wallet')
   const [text, setText] = useState('')
   const { blocked, running, error, run, forgive } = useSubject(useWallet, 'stake')
   const confirming = useQuestion()
@@ -111,7 +115,7 @@ function StakeForm({ stake, availableTrm }: StakePanelProps) {
 
   return (
     <form className="wallet__form" onSubmit={submit} noValidate>
-      <h3>{adding ? 'Add and extend' : 'Stake TRM'}</h3>
+      <h3>{adding ? t('stake.extend') : t('stake.begin')}</h3>
       <Terms
         terms={stake.terms}
         days={days}
@@ -123,8 +127,8 @@ function StakeForm({ stake, availableTrm }: StakePanelProps) {
       />
       <AmountField
         id={STAKE_AMOUNT_ID}
-        label={adding ? 'Add' : 'Amount'}
-        hint={`${formatTrm(availableTrm)} available`}
+        label={adding ? t('stake.add') : t('stake.amount')}
+        hint={t('available', { amount: formatTrm(availableTrm) })}
         value={text}
         problem={text === '' ? null : typed.problem}
         disabled={confirming.open}
@@ -134,13 +138,18 @@ function StakeForm({ stake, availableTrm }: StakePanelProps) {
         }}
       />
       <p className="wallet__outcome" role="status">
-        {tooShort ? 'This term would end before the stake does: choose a longer one.' : null}
+        {tooShort ? t('stake.tooShort') : null}
         {typed.amountTrm === null || tooShort ? null : (
-          <>
-            {adding ? 'The whole stake would be locked' : `${formatTrm(typed.amountTrm)} would be locked`}{' '}
-            until <strong>{unlocks}</strong>
-            {term === undefined ? '' : `, with ${formatMultiplier(term.multiplier)} on the yield`}.
-          </>
+          <Trans
+            t={t}
+            i18nKey={adding ? 'stake.wholeLocked' : 'stake.amountLocked'}
+            values={{
+              amount: formatTrm(typed.amountTrm),
+              when: unlocks,
+              multiplier: formatMultiplier(term?.multiplier ?? 1),
+            }}
+            components={{ b: <strong /> }}
+          />
         )}
       </p>
       <Button
@@ -152,17 +161,22 @@ function StakeForm({ stake, availableTrm }: StakePanelProps) {
         aria-expanded={confirming.open}
       >
         {running === null ? <Lock size={15} aria-hidden="true" /> : null}
-        {adding ? 'Add to the stake' : 'Stake'}
+        {adding ? t('stake.addButton') : t('stake.button')}
       </Button>
       {error === null ? null : <ErrorState error={error} />}
       {confirming.open && typed.amountTrm !== null ? (
         <QuestionBar
           question={confirming}
-          yes={`Lock ${formatTrm(typed.amountTrm)}`}
-          no="Not now"
+          yes={t('stake.lock', { amount: formatTrm(typed.amountTrm) })}
+          no={t('notNow')}
           onYes={() => void commit()}
         >
-          {lockSentence(typed.amountTrm, unlocks, adding)}
+          <Trans
+            t={t}
+            i18nKey={adding ? 'stake.questionAdding' : 'stake.question'}
+            values={{ amount: formatTrm(typed.amountTrm), when: unlocks }}
+            components={{ b: <strong /> }}
+          />
         </QuestionBar>
       ) : null}
     </form>
@@ -179,15 +193,6 @@ function leastTrm(stake: StakeView, term: Term | undefined): bigint {
   return least > 1n ? least : 1n
 }
 
-function lockSentence(amountTrm: string, unlocks: string, adding: boolean): ReactNode {
-  return (
-    <>
-      {formatTrm(amountTrm)} {adding ? 'and what is staked already' : ''} will be <strong>locked</strong>{' '}
-      until {unlocks}. Nobody can end the term early: not you, and not this app.
-    </>
-  )
-}
-
 interface TermsProps {
   terms: Term[]
   days: Term['days']
@@ -196,17 +201,22 @@ interface TermsProps {
 }
 
 function Terms({ terms, days, disabled, onChange }: TermsProps) {
+  const { t } = useTranslation('wallet')
   const name = useId()
   return (
     <fieldset className="terms" disabled={disabled}>
-      <legend>Term</legend>
+      <legend>{t('stake.term')}</legend>
       {terms.map((term) => (
         <label key={term.days} className="terms__term">
           <input type="radio" name={name} checked={term.days === days} onChange={() => onChange(term.days)} />
           <span>
-            <strong>{term.days} days</strong>
-            <span className="terms__fact">{formatMultiplier(term.multiplier)} on the yield</span>
-            <span className="terms__fact figures">from {formatTrm(term.minimumTrm)}</span>
+            <strong>{t('stake.days', { count: term.days })}</strong>
+            <span className="terms__fact">
+              {t('stake.termYield', { multiplier: formatMultiplier(term.multiplier) })}
+            </span>
+            <span className="terms__fact figures">
+              {t('stake.termLeast', { amount: formatTrm(term.minimumTrm) })}
+            </span>
           </span>
         </label>
       ))}

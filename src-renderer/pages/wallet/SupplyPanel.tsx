@@ -1,35 +1,36 @@
 import type { WalletView } from '../../../src-preload/contract/index.ts'
 import { formatTrm, groupDigits } from '../../format/index.ts'
+import { Trans, useTranslation } from '../../i18n/index.ts'
 import { Card, Share, Stat } from '../../widgets/index.ts'
 import { ratePerHour, ratePerYear } from './words.ts'
 
 export function SupplyPanel({ supply }: { supply: WalletView['supply'] }) {
+  const { t } = useTranslation('wallet')
   const { capTrm, mintedTrm, epoch, yieldRatePerHour, feeActive } = supply
   // A width, not an amount.
   const share = Number((BigInt(mintedTrm) * 1000n) / BigInt(capTrm === '0' ? '1' : capTrm))
   return (
-    <Card id="supply" title="Supply">
+    <Card id="supply" title={t('supply.title')}>
       <div className="supply__minted figures">
         <p>
-          <strong>{formatTrm(mintedTrm)}</strong> minted as this host’s ledger knows it
-          <span className="muted"> of at most {formatTrm(capTrm)}</span>
+          <Trans
+            t={t}
+            i18nKey="supply.minted"
+            values={{ amount: formatTrm(mintedTrm), cap: formatTrm(capTrm) }}
+            components={{ b: <strong />, small: <span className="muted" /> }}
+          />
         </p>
         <Share of={share} total={1000} />
       </div>
       <dl className="wallet__stats">
-        <Stat label="Epoch">{groupDigits(epoch)}</Stat>
-        <Stat label="Yield rate">
+        <Stat label={t('supply.epoch')}>{groupDigits(epoch)}</Stat>
+        <Stat label={t('supply.yield')}>
           {ratePerHour(yieldRatePerHour)}
-          <span className="wallet__per-year">{ratePerYear(yieldRatePerHour)}, simple</span>
+          <span className="wallet__per-year">{t('simple', { rate: ratePerYear(yieldRatePerHour) })}</span>
         </Stat>
-        <Stat label="Transaction fee">{feeActive ? 'In force' : 'None yet'}</Stat>
+        <Stat label={t('supply.fee')}>{feeActive ? t('supply.feeOn') : t('supply.feeOff')}</Stat>
       </dl>
-      <p className="muted wallet__hint">
-        {feeActive
-          ? 'The fee is part of the price of a job.'
-          : 'The fee begins when nine tenths of the supply exist.'}{' '}
-        Trades mint nothing: they move TRM.
-      </p>
+      <p className="muted wallet__hint">{feeActive ? t('supply.feePart') : t('supply.feeBegins')}</p>
     </Card>
   )
 }

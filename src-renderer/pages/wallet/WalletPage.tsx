@@ -1,5 +1,6 @@
 import { useEffect } from 'react'
 import type { WalletView } from '../../../src-preload/contract/index.ts'
+import { useTranslation } from '../../i18n/index.ts'
 import { useConnection, useWallet } from '../../stores/context.tsx'
 import { Card, ErrorState } from '../../widgets/index.ts'
 import { Pending } from '../Pending.tsx'
@@ -13,6 +14,7 @@ import { SupplyPanel } from './SupplyPanel.tsx'
 import './wallet.css'
 
 export function WalletPage() {
+  const { t } = useTranslation('wallet')
   const view = useWallet((state) => state.view)
   const loadError = useWallet((state) => state.loadError)
   const load = useWallet((state) => state.load)
@@ -24,16 +26,13 @@ export function WalletPage() {
 
   return (
     <div className="wallet">
-      <header className="wallet__head">
-        <h1>Wallet</h1>
-        <p className="muted">
-          What this node has earned, staked, lent and owes. TRM is compute accounting: 1 TRM stands for 10
-          <sup>9</sup> floating-point operations of work done. It is not money.
-        </p>
+      <header className="page__head">
+        <h1>{t('title')}</h1>
+        <p>{t('intro')}</p>
       </header>
       {view === null ? (
-        <Card id="wallet" title="This node’s wallet">
-          <Pending what="the wallet" error={loadError} onRetry={() => void load()} />
+        <Card id="wallet" title={t('this')}>
+          <Pending what={t('what')} error={loadError} onRetry={() => void load()} />
         </Card>
       ) : (
         <>

@@ -1,45 +1,30 @@
 import type { WalletView } from '../../../src-preload/contract/index.ts'
+import { formatNumber } from '../../format/index.ts'
+import { i18n } from '../../i18n/index.ts'
 
 const HOURS_PER_YEAR = 8_760
 
 /** Whether guests may pay this host, by the stake gate's verdict. */
-const standings: Record<string, { label: string; sentence: string; open: boolean }> = {
-  staked: {
-    label: 'Open to guests',
-    sentence: 'The stake is locked, so guests may pay this host without a cap.',
-    open: true,
-  },
-  'welcome-loan': {
-    label: 'Open to guests for now',
-    sentence: 'The welcome loan opens this host to guests until it ends.',
-    open: true,
-  },
-  'bootstrap-window': {
-    label: 'Open to guests for a start',
-    sentence: 'Without a stake guests may pay this host only a little.',
-    open: true,
-  },
-  'stake-required': {
-    label: 'Closed to guests',
-    sentence: 'This host has earned all that it may without a stake. Your own keys still pass.',
-    open: false,
-  },
-  'previously-slashed': {
-    label: 'Closed to guests',
-    sentence: 'This node was slashed and has no stake. Your own keys still pass.',
-    open: false,
-  },
-}
+const standings = {
+  staked: true,
+  'welcome-loan': true,
+  'bootstrap-window': true,
+  'stake-required': false,
+  'previously-slashed': false,
+} as const
+type Standing = keyof typeof standings
+
+const isStanding = (eligibility: string): eligibility is Standing => Object.hasOwn(standings, eligibility)
 
 export function standingWords(eligibility: string) {
-  return standings[eligibility] ?? { label: 'Standing not known', sentence: eligibility, open: false }
-}
-
-export const welcomeWords: Record<WalletView['welcomeLoan'], string> = {
-  available: 'can be claimed',
-  active: 'running',
-  used: 'had, and over',
-  unavailable: 'not for this node',
+  if (!isStanding(eligibility)) {
+    return { label: i18n.t('wallet:standing.unknown'), sentence: eligibility, open: false }
+  }
+  return {
+    label: i18n.t(`wallet:standing.${eligibility}.label`),
+    sentence: i18n.t(`wallet:standing.${eligibility}.sentence`),
+    open: standings[eligibility],
+  }
 }
 
 export type NextAction = 'claim' | 'stake' | 'guests' | null
@@ -57,18 +42,18 @@ export function nextActionOf({
   return welcomeLoan === 'available' ? 'claim' : 'guests'
 }
 
-const percent = (share: number): string =>
-  `${(share * 100).toLocaleString('en-US', { maximumSignificantDigits: 3 })} %`
+const percent = (share: number): string => `${formatNumber(share * 100, { maximumSignificantDigits: 3 })} %`
 
 /** A rate by the hour as people compare it; a year has 8,760 hours, without compound interest. */
-export const ratePerHour = (rate: number): string => `${percent(rate)} per hour`
-export const ratePerYear = (rate: number): string => `${percent(rate * HOURS_PER_YEAR)} per year`
+export const ratePerHour = (rate: number): string => i18n.t('wallet:perHour', { rate: percent(rate) })
+export const ratePerYear = (rate: number): string =>
+  i18n.t('wallet:perYear', { rate: percent(rate * HOURS_PER_YEAR) })
 
 export const formatMultiplier = (multiplier: number): string =>
-  `×${multiplier.toLocaleString('en-US', { maximumFractionDigits: 2 })}`
+  `×${formatNumber(multiplier, { maximumFractionDigits: 2 })}`
 
 export const formatScore = (score: number): string =>
-  `${score.toLocaleString('en-US', { maximumFractionDigits: 3 })} of 1`
+  i18n.t('wallet:score', { score: formatNumber(score, { maximumFractionDigits: 3 }) })
 
 const PICO = 1_000_000_000_000n
 
