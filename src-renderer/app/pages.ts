@@ -4,8 +4,8 @@ import {
   House,
   KeyRound,
   type LucideIcon,
-  Settings,
   MessagesSquare,
+  Settings,
   ShieldCheck,
   Wallet,
 } from 'lucide-react'

@@ -38,7 +38,6 @@ export function createStores(client: HostClient) {
     sensors: createSensorsStore(client),
     safety: createSafetyStore(client),
     sentinel: createSentinelStore(client),
-    owner: createOwnerStore(client),
     ownerFile: createOwnerFileStore(client),
     backupCheck: createBackupCheckStore(client),
     earningPolicy: createEarningPolicyStore(client),
