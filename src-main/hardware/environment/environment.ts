@@ -19,7 +19,7 @@ const PERIODS_MS = {
   power: 4_000,
   thermal: 4_000,
   programs: 900,
-  fullScreen: 900,
+  fullScreen: 1_900,
   metered: 30_000,
   cpu: 4_000,
   figures: 4_000,
