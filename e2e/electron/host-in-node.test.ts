@@ -154,6 +154,67 @@ describe.skipIf(!existsSync(join(built, 'host.js')))('supervisor, built host and
   })
 })
 
+describe.skipIf(!existsSync(join(built, 'host.js')))('safe mode', () => {
+  it('runs the host without an engine and without a port, and says so', async () => {
+    const data = mkdtempSync(join(tmpdir(), 'tirami-safe-'))
+    let host: ChildProcess | null = null
+    let engines = 0
+    const supervisor = new HostSupervisor<number>(
+      {
+        forkHost: () => {
+          const child = fork(join(built, 'host.js'), [], {
+            execArgv: ['--import', new URL('./node-parent-port.mjs', import.meta.url).href],
+            stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+            env: withoutOptions(),
+          })
+          host = child
+          return {
+            post: (message) => void (child.connected && child.send({ data: message })),
+            onMessage: (listener) =>
+              void child.on('message', (message: { data: unknown }) => listener(message.data)),
+            onExit: (listener) => void child.once('exit', listener),
+            kill: () => void child.kill(),
+          }
+        },
+        forkEngine: () => {
+          engines += 1
+          throw new Error('no engine in safe mode')
+        },
+      },
+      startMessage({
+        userData: data,
+        resources: join(root, 'resources'),
+        model: '',
+        apiPort: '0',
+        safeMode: true,
+      }),
+    )
+    try {
+      supervisor.start()
+      const first = HostStatus.parse(
+        ((await supervisor.call('status.get', {})) as { result: unknown }).result,
+      )
+      expect(first).toMatchObject({ state: 'paused', reasonCode: 'safe-mode', apiBaseUrl: '' })
+      const chat = { messages: [{ role: 'user', content: 'hello' }] }
+      const failed = new Promise<HostEvent>((resolve) =>
+        supervisor.onEvent((event) => {
+          if (event.name === 'chat.failed') resolve(event)
+        }),
+      )
+      expect((await supervisor.call('chat.start', chat)).ok).toBe(true)
+      expect(await failed).toMatchObject({ data: { error: { code: 'SAFE_MODE' } } })
+      // Whatever tries to load a model is refused a process for it.
+      await supervisor.call('host.resume', {})
+      expect(engines).toBe(0)
+      expect((await supervisor.call('trades.list', { limit: 1 })).ok).toBe(true)
+    } finally {
+      await supervisor.stop(15_000)
+      ;(host as ChildProcess | null)?.kill('SIGKILL')
+      rmSync(data, { recursive: true, force: true })
+    }
+  })
+})
+
 function withoutOptions(): NodeJS.ProcessEnv {
   const { NODE_OPTIONS: _, ...environment } = process.env
   return environment
