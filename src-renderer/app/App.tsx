@@ -17,6 +17,7 @@ type LazyPage = Exclude<PageName, 'home'>
 
 /** The code of each page; all but Home's is fetched when the window stands. */
 const loaders: Record<LazyPage, () => Promise<ComponentType>> = {
+  activity: () => import('../pages/activity/ActivityPage.tsx').then(({ ActivityPage }) => ActivityPage),
   models: () => import('../pages/models/ModelsPage.tsx').then(({ ModelsPage }) => ModelsPage),
   chat: () => import('../pages/chat/ChatPage.tsx').then(({ ChatPage }) => ChatPage),
   playground: () =>

@@ -1,4 +1,5 @@
 import {
+  Activity,
   Boxes,
   BrainCircuit,
   House,
@@ -17,6 +18,7 @@ import {
  */
 export const pages = {
   home: { href: '#/', icon: House },
+  activity: { href: '#/activity', icon: Activity },
   models: { href: '#/models', icon: Boxes },
   chat: { href: '#/chat', icon: MessagesSquare },
   playground: { href: '#/playground', icon: BrainCircuit },

@@ -4,6 +4,7 @@ import type { AppState } from './app.ts'
 import type { BackupCheckState } from './backup-check.ts'
 import type { ChatState } from './chat.ts'
 import type { ConnectionState } from './connection.ts'
+import type { DepthState } from './depth.ts'
 import type { EarningPolicyState } from './earning-policy.ts'
 import type { EarningsState } from './earnings.ts'
 import type { GuardHistoryState } from './guard-history.ts'
@@ -20,7 +21,9 @@ import type { SensorsState } from './sensors.ts'
 import type { SentinelState } from './sentinel.ts'
 import type { SettingsState } from './settings.ts'
 import type { StatusState } from './status.ts'
+import type { TelemetryState } from './telemetry.ts'
 import type { ThemeState } from './theme.ts'
+import type { TradeLogState } from './trade-log.ts'
 import type { TradesState } from './trades.ts'
 import type { WalletState } from './wallet.ts'
 
@@ -140,4 +143,16 @@ export function useOwnerFile<T>(select: (state: OwnerFileState) => T): T {
 
 export function useBackupCheck<T>(select: (state: BackupCheckState) => T): T {
   return useStore(useStores().backupCheck, select)
+}
+
+export function useDepth<T>(select: (state: DepthState) => T): T {
+  return useStore(useStores().depth, select)
+}
+
+export function useTelemetry<T>(select: (state: TelemetryState) => T): T {
+  return useStore(useStores().telemetry, select)
+}
+
+export function useTradeLog<T>(select: (state: TradeLogState) => T): T {
+  return useStore(useStores().tradeLog, select)
 }

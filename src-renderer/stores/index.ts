@@ -3,6 +3,7 @@ import { createAppStore } from './app.ts'
 import { createBackupCheckStore } from './backup-check.ts'
 import { createChatStore } from './chat.ts'
 import { createConnectionStore } from './connection.ts'
+import { createDepthStore } from './depth.ts'
 import { createEarningPolicyStore } from './earning-policy.ts'
 import { createEarningsStore } from './earnings.ts'
 import { createGuardHistoryStore } from './guard-history.ts'
@@ -17,6 +18,8 @@ import { createSensorsStore } from './sensors.ts'
 import { createSentinelStore } from './sentinel.ts'
 import { createSettingsStore } from './settings.ts'
 import { createStatusStore } from './status.ts'
+import { createTelemetryStore } from './telemetry.ts'
+import { createTradeLogStore } from './trade-log.ts'
 import { createTradesStore } from './trades.ts'
 import { createWalletStore } from './wallet.ts'
 
@@ -44,6 +47,9 @@ export function createStores(client: HostClient) {
     settings: createSettingsStore(client),
     app: createAppStore(client),
     guardHistory: createGuardHistoryStore(client),
+    depth: createDepthStore(client),
+    telemetry: createTelemetryStore(client),
+    tradeLog: createTradeLogStore(client),
   }
 }
 

@@ -1,11 +1,8 @@
 import {
   type DepthMap,
-  type DepthQuery,
+  DepthQuery,
   type ProcedureInput,
   type ProcedureOutput,
-  type TelemetryKind,
-  TelemetryQuery,
-  type TelemetryRecord,
 } from '../../src-preload/contract/index.ts'
 import { hex32 } from './samples.ts'
 
@@ -71,7 +68,7 @@ export function sampleDepthMap({ fromMs, toMs, buckets: wanted = 48, level, effo
   }
 }
 
-const EMPTY_DEPTH = (query: DepthQuery): DepthMap => ({
+const emptyDepthMap = (query: DepthQuery): DepthMap => ({
   ...sampleDepthMap({ ...query, toMs: query.fromMs + SLOT_MS }),
   fromMs: query.fromMs,
   toMs: query.toMs,
@@ -91,101 +88,16 @@ const EMPTY_DEPTH = (query: DepthQuery): DepthMap => ({
   },
 })
 
-function sampleEvent(seq: number, nowMs: number): TelemetryRecord {
-  const kinds: TelemetryKind[] = [
-    'JobServed',
-    'TRMInference',
-    'JobEnergy',
-    'JobServed',
-    'SentinelStatus',
-    'OwnerAction',
-  ]
-  const event_type =
-    kinds[seq % 6 === 4 && seq % 60 !== 4 ? 0 : seq % 6 === 5 && seq % 90 !== 5 ? 1 : seq % 6] ?? 'JobServed'
-  const payloads: Partial<Record<TelemetryKind, Record<string, unknown>>> = {
-    JobServed: {
-      trade_id: hex32(`trade ${seq}`),
-      model: 'tirami-concierge-q8',
-      ok: true,
-      own_key: false,
-      latency_ms: 820.4,
-      depth: 1,
-      flop: '74100000000',
-      amount_trm: '75',
-      value: 0.0015,
-      energy_j: null,
-      energy_source: null,
-      cost: null,
-    },
-    JobEnergy: {
-      trade_id: hex32(`trade ${seq - 2}`),
-      energy_j: 61.2,
-      energy_source: 'measured',
-      cost: 0.0000053,
-    },
-    TRMInference: {
-      task: 'sudoku-9x9',
-      effort: 'host',
-      cycles: 105,
-      steps: 5,
-      council_steps: 0,
-      halted: true,
-      halt_probs: [0.02, 0.11, 0.34, 0.78, 0.98],
-      success: true,
-    },
-    SentinelStatus: {
-      level: 'amber',
-      healthy: false,
-      paused: false,
-      reason: 'Electricity cost 4.1 of 5 today.',
-      roi: 1.2,
-      total_cost: 4.1,
-    },
-    OwnerAction: {
-      action: 'set',
-      source: 'window',
-      key: 'sentinel.daily_budget',
-      old: 5,
-      new: 6,
-      line: null,
-    },
-  }
-  return {
-    ts: new Date(nowMs - (EVENTS - seq) * 21_000).toISOString(),
-    seq,
-    event_type,
-    payload: payloads[event_type] ?? {},
-    prevHash: hex32(`event ${seq - 1}`),
-    hash: hex32(`event ${seq}`),
-  }
-}
-
-type ActivityCall = 'depth.map' | 'telemetry.query' | 'telemetry.verify' | 'telemetry.csv'
+type ActivityCall = 'depth.map' | 'telemetry.verify' | 'telemetry.csv'
 
 /** Answers for the Activity page. */
 export function fakeActivity(hasWork: () => boolean): {
   [P in ActivityCall]: (input: ProcedureInput<P>) => ProcedureOutput<P>
 } {
-  const matching = (input: unknown) => {
-    const { kinds, text, fromMs, toMs, beforeSeq, limit } = TelemetryQuery.parse(input)
-    const nowMs = Date.now()
-    const all = Array.from({ length: hasWork() ? EVENTS : 0 }, (_, i) => sampleEvent(EVENTS - i, nowMs))
-    const fitting = all.filter(({ event_type, ts, seq, payload }) => {
-      const atMs = Date.parse(ts)
-      if (kinds && !kinds.some((kind) => kind === event_type)) return false
-      if ((fromMs !== undefined && atMs < fromMs) || (toMs !== undefined && atMs >= toMs)) return false
-      if (beforeSeq !== undefined && seq >= beforeSeq) return false
-      return text === undefined || JSON.stringify(payload).toLowerCase().includes(text.toLowerCase())
-    })
-    return { fitting, limit }
-  }
   return {
-    'depth.map': (query) =>
-      hasWork() ? sampleDepthMap(query as DepthQuery) : EMPTY_DEPTH(query as DepthQuery),
-    'telemetry.query': (input) => {
-      const { fitting, limit } = matching(input)
-      const events = fitting.slice(0, limit)
-      return { events, nextBeforeSeq: fitting.length > limit ? (events.at(-1)?.seq ?? null) : null }
+    'depth.map': (input) => {
+      const query = DepthQuery.parse(input)
+      return hasWork() ? sampleDepthMap(query) : emptyDepthMap(query)
     },
     'telemetry.verify': () => ({
       ok: true,
@@ -198,14 +110,6 @@ export function fakeActivity(hasWork: () => boolean): {
       lost: 0,
       checkedAtMs: Date.now(),
     }),
-    'telemetry.csv': ({ fromSeq: _, ...input }) => {
-      const { fitting } = matching({ ...input, limit: 500 })
-      const rows = fitting.map(({ seq, ts, event_type, hash }) => `${seq},${ts},${event_type},,${hash}\r\n`)
-      return {
-        text: `seq,ts,event_type,payload,hash\r\n${rows.toReversed().join('')}`,
-        events: rows.length,
-        nextSeq: null,
-      }
-    },
+    'telemetry.csv': () => ({ text: 'seq,ts,event_type,payload,hash\r\n', events: 0, nextSeq: null }),
   }
 }
