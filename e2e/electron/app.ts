@@ -33,13 +33,22 @@ export interface RunningApp {
 }
 
 /** Starts the built app on a fresh profile, or on `userData`. */
-export async function startApp(userData = mkdtempSync(join(tmpdir(), 'tirami-app-'))): Promise<RunningApp> {
+export async function startApp(
+  userData = mkdtempSync(join(tmpdir(), 'tirami-app-')),
+  switches: string[] = [],
+): Promise<RunningApp> {
   if (binary === null) throw new Error(whyNot)
   const asRoot = process.getuid?.() === 0
   const app = await _electron.launch({
     executablePath: binary,
     // Chromium refuses to sandbox root; the flags of the window are tested all the same.
-    args: [root, `--user-data-dir=${userData}`, '--api-port=0', ...(asRoot ? ['--no-sandbox'] : [])],
+    args: [
+      root,
+      `--user-data-dir=${userData}`,
+      '--api-port=0',
+      ...switches,
+      ...(asRoot ? ['--no-sandbox'] : []),
+    ],
     timeout: 60_000,
   })
   const page = await app.firstWindow()
