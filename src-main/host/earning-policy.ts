@@ -282,7 +282,8 @@ export function createEarning(ports: EarningPorts): Earning {
       refresh()
     }
     try {
-      if (!isServing && engine.status().state === 'stopped') await load()
+      if (!isServing && engine.status().state === 'stopped') load()
+      if (!isServing && engine.status().state !== 'ready') await loading
     } catch (error) {
       leave()
       throw error
