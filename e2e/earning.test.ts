@@ -181,6 +181,24 @@ describe('the owner’s rules', () => {
     },
   )
 
+  it('a model above the owner’s limit of memory is not loaded, and the reason says so', async () => {
+    await change({ max_model_memory_gib: 0.001 })
+    await say('pause')
+    await eventually(async () => (await engineProcess(host)) === null)
+    await say('resume')
+    const response = await eventually(async () => {
+      const answer = await asGuest()
+      return answer.status === 503 ? answer : null
+    })
+    expect(await response.json()).toMatchObject({
+      error: { code: expect.stringMatching(/^engine_|^model_/) },
+    })
+    expect(await engineProcess(host)).toBeNull()
+    await change({ max_model_memory_gib: null })
+    await say('resume')
+    await served()
+  })
+
   it('are the owner’s alone to see and to change', async () => {
     for (const [method, path] of [
       ['GET', ''],

@@ -90,7 +90,7 @@ export interface Earning {
 
 const LOOK_MS = 5_000
 /** The owner's programs must not wait for their memory. */
-const APP_LOOK_MS = 1_000
+const APP_LOOK_MS = 2_000
 /** Kept loaded after the owner's own request, in a time without guests. */
 const OWN_USE_LINGER_MS = 60_000
 /** A timer that ends early must not decide by the time before. */

@@ -64,7 +64,7 @@ export const EarningPolicy = z.strictObject({
   maxGpuTemperatureC: z.number().min(30).max(120).nullable(),
   maxCpuTemperatureC: z.number().min(30).max(120).nullable(),
   /** Most memory that the model may take, RAM or that of a GPU; null: what fits. */
-  maxModelMemoryGib: z.number().min(0.1).max(4_096).nullable(),
+  maxModelMemoryGib: z.number().min(0.001).max(4_096).nullable(),
   /** Least profit on one kWh, in the owner's currency; null: earn at any price. */
   minProfitPerKwh: z.number().min(-1e6).max(1e6).nullable(),
   /** Until when `snooze` until morning lasts. */

@@ -371,6 +371,8 @@ describe('looking', () => {
     pass(31_000)
     await look()
     expect(environment.snapshot().metered).toMatchObject({ known: false, problem: 'not-told' })
+    pass(31_000)
+    await look()
     const before = asked.length
     for (let i = 0; i < 35; i++) {
       pass(1_000)
@@ -391,5 +393,19 @@ describe('looking', () => {
     expect(broken.snapshot().thermal).toMatchObject({ known: false, problem: 'no-sensor' })
     await environment.look({ ...NOTHING, idle: true })
     expect(environment.snapshot().idleSeconds.known).toBe(false)
+  })
+
+  it('a share that needs two looks is there with the second', async () => {
+    let nowMs = 0
+    const looks = [null, 0.4]
+    const environment = createEnvironment(
+      { platform: 'linux', clock: { nowMs: () => nowMs } } as unknown as HardwarePorts,
+      {} as never,
+      { cpuByOthers: async () => ({ value: looks.shift() ?? null, source: 'test' }) },
+    )
+    await environment.look({ ...NOTHING, cpu: true })
+    nowMs += 9_000
+    await environment.look({ ...NOTHING, cpu: true })
+    expect(environment.snapshot().cpuByOthers).toMatchObject({ known: true, value: 0.4 })
   })
 })

@@ -18,10 +18,10 @@ const PERIODS_MS = {
   idle: 4_000,
   power: 4_000,
   thermal: 4_000,
-  programs: 900,
+  programs: 1_900,
   fullScreen: 1_900,
   metered: 30_000,
-  cpu: 4_000,
+  cpu: 9_000,
   figures: 4_000,
 }
 /** Where every look starts a PowerShell. */
@@ -29,12 +29,12 @@ const WINDOWS_PERIODS_MS = {
   ...PERIODS_MS,
   idle: 15_000,
   power: 15_000,
-  programs: 1_900,
   fullScreen: 15_000,
   cpu: 15_000,
 }
-/** What found nothing is not asked again at once: most likely the program is not there. */
+/** What found nothing twice is not asked again at once: most likely the program is not there. */
 const RETRY_MS = 40_000
+const TRIES = 2
 
 type Sensor = keyof typeof PERIODS_MS
 
@@ -46,6 +46,7 @@ export function createEnvironment(
   const { clock } = ports
   const periods = ports.platform === 'win32' ? WINDOWS_PERIODS_MS : PERIODS_MS
   const dueAtMs: Partial<Record<Sensor, number>> = {}
+  const failures: Partial<Record<Sensor, number>> = {}
   let latest = nothingKnown(clock.nowMs())
 
   const reading = <T>({ value, source }: Found<T>): Reading<T> => {
@@ -82,7 +83,8 @@ export function createEnvironment(
     const found = kept(await look().catch(() => ({})))
     latest = { ...latest, ...found }
     const isKnown = Object.values(found).some(({ known }) => known)
-    dueAtMs[sensor] = startedMs + (isKnown ? periods[sensor] : RETRY_MS)
+    failures[sensor] = isKnown ? 0 : (failures[sensor] ?? 0) + 1
+    dueAtMs[sensor] = startedMs + ((failures[sensor] ?? 0) < TRIES ? periods[sensor] : RETRY_MS)
   }
   const one = async <T>(probe: (() => Promise<Found<T>>) | undefined): Promise<Reading<T>> =>
     probe ? reading(await probe()) : noSensor<T>()
