@@ -14,7 +14,7 @@ import {
   TiramiError,
 } from '../kernel/index.ts'
 import { type Ledger, treeHeadBytes } from '../ledger/index.ts'
-import { type Metering, openModelStore } from '../models/index.ts'
+import { type Metering, type Net, openModelStore } from '../models/index.ts'
 import type { Access } from './access.ts'
 import { type Books, openBooks } from './books.ts'
 import { type Control, createControl } from './control.ts'
@@ -119,6 +119,8 @@ export interface HostOptions {
   upstream?: UpstreamChoice
   /** How to join other hosts; absent: not at all. */
   mesh?: MeshChoice
+  /** Where models are downloaded from; https to public addresses when absent. */
+  modelNet?: Net
   spawnEngine: SpawnEngine
   projectionWorkerUrl: URL
   reasoningWorkerUrl: URL
@@ -195,6 +197,7 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
       bytesPerSecond: settings.get().downloadBytesPerSecond,
       // In safe mode downloads wait, as on a network that charges by volume.
       metering: options.safeMode ? METERED : UNMETERED,
+      ...(options.modelNet ? { net: options.modelNet } : {}),
       clock,
       rng,
     }),

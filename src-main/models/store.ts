@@ -3,7 +3,7 @@ import type { Clock, Rng } from '../kernel/index.ts'
 import { type Catalogue, loadCatalogue } from './catalogue.ts'
 import { systemDisk } from './download/disk.ts'
 import { type Downloads, type Metering, openDownloads } from './download/manager.ts'
-import { createNet } from './download/net.ts'
+import { createNet, type Net } from './download/net.ts'
 import { sleepUnlessAborted } from './download/transfer.ts'
 import { type Library, openLibrary } from './library.ts'
 import { parseSource } from './source.ts'
@@ -47,6 +47,8 @@ export interface ModelStoreOptions {
   allowMetered?: boolean
   /** `null`: as fast as it goes. */
   bytesPerSecond?: number | null
+  /** Where downloads come from; https to public addresses when absent. */
+  net?: Net
 }
 
 /**
@@ -54,7 +56,7 @@ export interface ModelStoreOptions {
  * @throws TiramiError MODEL_CATALOGUE_DAMAGED, MODEL_LIBRARY_DAMAGED
  */
 export async function openModelStore(options: ModelStoreOptions): Promise<ModelStore> {
-  const { directory, cataloguePath, ...rest } = options
+  const { directory, cataloguePath, net = createNet(), ...rest } = options
   const catalogue = await loadCatalogue(cataloguePath)
   const disk = systemDisk
   const library = await openLibrary({ directory, disk, clock: options.clock })
@@ -62,7 +64,7 @@ export async function openModelStore(options: ModelStoreOptions): Promise<ModelS
     ...rest,
     directory: join(directory, 'downloads'),
     library,
-    net: createNet(),
+    net,
     disk,
     sleep: sleepUnlessAborted,
   })

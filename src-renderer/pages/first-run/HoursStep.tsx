@@ -7,6 +7,7 @@ import { ErrorState } from '../../widgets/index.ts'
 import { Pending } from '../Pending.tsx'
 import { presets, sameSchedule } from '../settings/schedule.ts'
 import { useSubject } from '../use-subject.ts'
+import { useWanted } from '../use-wanted.ts'
 
 const choices = [
   { name: 'nights', icon: Moon, change: { mode: 'schedule', schedule: presets.nights } },
@@ -14,29 +15,35 @@ const choices = [
   { name: 'always', icon: Clock, change: { mode: 'now' } },
 ] as const satisfies readonly { name: string; icon: typeof Moon; change: EarningPolicyChange }[]
 
+type Choice = (typeof choices)[number]['name']
+
 /** Chosen at once: the host has it before the next step. */
 export function HoursStep() {
   const { t } = useTranslation('first-run')
   const { view, loadError, load } = useEarningPolicy((state) => state)
   const offline = useConnection((state) => state.phase === 'offline')
-  const { blocked, error, run } = useSubject(useEarningPolicy, 'guide')
-  const name = useId()
   useEffect(() => {
     if (!offline) void load()
   }, [load, offline])
   if (view === null) return <Pending what={t('hours.what')} error={loadError} onRetry={() => void load()} />
+  return <Choices view={view} />
+}
+
+function Choices({ view }: { view: EarningView }) {
+  const { t } = useTranslation('first-run')
+  const { offline, running, error, run } = useSubject(useEarningPolicy, 'guide')
+  const name = useId()
+  const [shown, choose] = useWanted<Choice | ''>(chosenOf(view), running !== null, async (wanted) => {
+    const choice = choices.find((one) => one.name === wanted)
+    return choice ? run('earning.setPolicy', choice.change) : null
+  })
   return (
     <>
-      <fieldset className="guide__choices" disabled={blocked}>
+      <fieldset className="guide__choices" disabled={offline}>
         <legend className="visually-hidden">{t('hours.title')}</legend>
-        {choices.map(({ name: choice, icon: Icon, change }) => (
+        {choices.map(({ name: choice, icon: Icon }) => (
           <label key={choice} className="guide__choice">
-            <input
-              type="radio"
-              name={name}
-              checked={isChosen(view, change)}
-              onChange={() => void run('earning.setPolicy', change)}
-            />
+            <input type="radio" name={name} checked={shown === choice} onChange={() => choose(choice)} />
             <Icon className="guide__icon" size={20} aria-hidden="true" />
             <span>
               <strong>{t(`hours.choice.${choice}`)}</strong>
@@ -51,7 +58,11 @@ export function HoursStep() {
   )
 }
 
-function isChosen({ policy }: EarningView, change: (typeof choices)[number]['change']): boolean {
-  if (policy.mode !== change.mode) return false
-  return change.mode !== 'schedule' || sameSchedule(policy.schedule, change.schedule)
+/** Which of the choices is in force; empty for hours of the owner's own. */
+function chosenOf({ policy }: EarningView): Choice | '' {
+  const chosen = choices.find(({ change }) => {
+    if (policy.mode !== change.mode) return false
+    return change.mode !== 'schedule' || sameSchedule(policy.schedule, change.schedule)
+  })
+  return chosen?.name ?? ''
 }

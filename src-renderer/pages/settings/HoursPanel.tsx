@@ -7,6 +7,7 @@ import { useConnection, useEarningPolicy } from '../../stores/context.tsx'
 import { Button, Card, ErrorState, Menu, Segmented, TimeField } from '../../widgets/index.ts'
 import { Pending } from '../Pending.tsx'
 import { useSubject } from '../use-subject.ts'
+import { useWanted } from '../use-wanted.ts'
 import {
   daySpans,
   inputTime,
@@ -46,20 +47,18 @@ export function HoursPanel() {
 
 function Mode({ view }: { view: EarningView }) {
   const { t } = useTranslation('settings')
-  const { error, run } = useSubject(useEarningPolicy, 'mode')
+  const { running, error, run } = useSubject(useEarningPolicy, 'mode')
   const { decision, schedule, policy } = view
+  const [shown, choose] = useWanted(policy.mode, running !== null, (mode) =>
+    run('earning.setPolicy', { mode }),
+  )
   const modes = (['now', 'when-idle', 'schedule'] as const).map((value) => ({
     value,
     content: t(`hours.mode.${value}`),
   }))
   return (
     <div className="hours__mode">
-      <Segmented
-        label={t('hours.modeLabel')}
-        options={modes}
-        value={policy.mode}
-        onChange={(mode) => void run('earning.setPolicy', { mode })}
-      />
+      <Segmented label={t('hours.modeLabel')} options={modes} value={shown} onChange={choose} />
       <p className="hours__now" role="status">
         {hostWords(`earning.${decision.code}`, decision.sentence, decision.params)}{' '}
         <span className="muted">
@@ -73,7 +72,7 @@ function Mode({ view }: { view: EarningView }) {
                 })}
         </span>
       </p>
-      <p className="muted settings__hint">{t(`hours.modeText.${policy.mode}`)}</p>
+      <p className="muted settings__hint">{t(`hours.modeText.${shown}`)}</p>
       {error === null ? null : <ErrorState error={error} />}
     </div>
   )
