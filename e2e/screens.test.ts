@@ -3,49 +3,31 @@ import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import OpenAI from 'openai'
-import { type Browser, chromium, type Locator, type Page } from 'playwright'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Browser, Page } from 'playwright'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import { openApi, openDashboard } from '../src-main/gateway/index.ts'
 import { startHost } from '../src-main/host/index.ts'
 import { forkEngine } from '../src-main/inference/index.ts'
 import { startFaultyServer } from '../src-main/models/download/testing/faulty-server.ts'
 import { writeTinyGguf } from '../src-main/models/testing/tiny-gguf.ts'
+import { FakeHost } from '../src-renderer/testing/fake-host.ts'
 import { eventually, type HostProcess, root, startHeadless, temporaryDirectory } from './support/host.ts'
-
-const executablePath = process.env.TIRAMI_CHROMIUM
-// On CI a machine without a browser is a broken machine, not a reason to skip.
-const run = executablePath || process.env.CI ? describe : describe.skip
+import {
+  accessibilityFindings,
+  expectReadable,
+  openBrowser,
+  openPage,
+  pressUntilFocused,
+  withBrowser,
+} from './support/window.ts'
 
 const data = temporaryDirectory()
 const problems: string[] = []
 let browser: Browser
 
-async function openPage(): Promise<Page> {
-  if (!executablePath) throw new Error('No Chromium was found on this CI machine.')
-  browser ??= await chromium.launch({
-    executablePath,
-    args: ['--no-sandbox', '--disable-background-networking'],
-  })
-  const page = await browser.newPage({
-    viewport: { width: 1440, height: 900 },
-    reducedMotion: 'reduce',
-    locale: 'en-GB',
-  })
-  page.on('console', (message) => {
-    if (message.type() === 'error') problems.push(message.text())
-  })
-  page.on('pageerror', (error) => problems.push(error.message))
-  return page
-}
-
-/** Presses Tab until `target` has the keyboard; a page whose controls cannot be reached fails here. */
-async function tabTo(page: Page, target: Locator): Promise<void> {
-  await target.waitFor()
-  for (let presses = 0; presses < 150; presses += 1) {
-    if (await target.evaluate((element) => element === document.activeElement)) return
-    await page.keyboard.press('Tab')
-  }
-  throw new Error(`the keyboard does not reach ${target}`)
+const newPage = async (): Promise<Page> => {
+  browser ??= await openBrowser()
+  return openPage(browser, problems)
 }
 
 const pageAt = (host: HostProcess, hash: string) => `${new URL(host.ready.dashboard).origin}/${hash}`
@@ -55,7 +37,7 @@ afterAll(async () => {
   data.remove()
 })
 
-run('the Safety page watches a real host', () => {
+withBrowser('the Safety page watches a real host', () => {
   let host: HostProcess
   let page: Page
   const directory = join(data.path, 'safety')
@@ -69,7 +51,7 @@ run('the Safety page watches a real host', () => {
       script: { bytes: new TextEncoder().encode('abcdefgh '), ending: 'repeat' },
     })
     host = await startHeadless(directory, '--model', model)
-    page = await openPage()
+    page = await newPage()
     await page.goto(host.ready.dashboard)
     await page.goto(pageAt(host, '#/safety'))
   })
@@ -146,7 +128,7 @@ run('the Safety page watches a real host', () => {
   })
 })
 
-run('the Settings page changes what the owner’s file says', () => {
+withBrowser('the Settings page changes what the owner’s file says', () => {
   let host: HostProcess
   let page: Page
   const directory = join(data.path, 'settings')
@@ -155,7 +137,7 @@ run('the Settings page changes what the owner’s file says', () => {
 
   beforeAll(async () => {
     host = await startHeadless(directory)
-    page = await openPage()
+    page = await newPage()
     await page.goto(host.ready.dashboard)
     await page.goto(pageAt(host, '#/settings'))
     await part('When to earn').getByText('Hours of the week').waitFor()
@@ -168,7 +150,7 @@ run('the Settings page changes what the owner’s file says', () => {
   it('sets the hours with the keyboard alone, and keeps the owner’s comments', async () => {
     writeFileSync(file, readFileSync(file, 'utf8').replace('  monday:', '  # my own note\n  monday:'))
     const mode = part('When to earn').getByRole('radio', { name: 'Always' })
-    await tabTo(page, mode)
+    await pressUntilFocused(page, 'Tab', mode)
     await page.keyboard.press('ArrowRight')
     await page.keyboard.press('ArrowRight')
     await eventually(async () => /^ {2}mode: schedule$/m.test(readFileSync(file, 'utf8')))
@@ -176,11 +158,11 @@ run('the Settings page changes what the owner’s file says', () => {
       .getByText(/(Opens|Closes) .* \(.*\)\./)
       .waitFor()
     const from = page.getByLabel('Monday, window 1, from')
-    await tabTo(page, from)
+    await pressUntilFocused(page, 'Tab', from)
     // One hour earlier; digits would depend on how this system writes the time.
     await page.keyboard.press('ArrowDown')
     expect(await from.inputValue()).toBe('21:00')
-    await tabTo(page, page.getByRole('button', { name: 'Add a window to Sunday' }))
+    await pressUntilFocused(page, 'Tab', page.getByRole('button', { name: 'Add a window to Sunday' }))
     await page.keyboard.press('Enter')
     const second = page.getByLabel('Sunday, window 2, from')
     await second.waitFor()
@@ -188,7 +170,7 @@ run('the Settings page changes what the owner’s file says', () => {
     await page.keyboard.press('Shift+Tab')
     await page.keyboard.press('Enter')
     await second.waitFor({ state: 'detached' })
-    await tabTo(page, page.getByRole('button', { name: 'Save the hours' }))
+    await pressUntilFocused(page, 'Tab', page.getByRole('button', { name: 'Save the hours' }))
     await page.keyboard.press('Enter')
     await part('When to earn').getByText('Saved in owner.yaml.').waitFor()
     const text = readFileSync(file, 'utf8')
@@ -249,7 +231,7 @@ run('the Settings page changes what the owner’s file says', () => {
     const other = join(data.path, 'other')
     let fresh = await startHeadless(other)
     expect(fresh.ready.nodeId).not.toBe(host.ready.nodeId)
-    const there = await openPage()
+    const there = await newPage()
     await there.goto(fresh.ready.dashboard)
     await there.goto(pageAt(fresh, '#/settings'))
     await there.getByRole('tab', { name: 'Backup' }).click()
@@ -271,7 +253,7 @@ run('the Settings page changes what the owner’s file says', () => {
   })
 })
 
-run('the first-run guide', () => {
+withBrowser('the first-run guide', () => {
   const directory = join(data.path, 'first')
   const resources = join(data.path, 'resources')
   const content = readFileSync(writeTinyGguf(join(data.path, 'small.gguf'), { seed: 3 }))
@@ -330,7 +312,7 @@ run('the first-run guide', () => {
     const server = await startFaultyServer(content)
     server.behave = () => ({ kind: 'hold', afterBytes: 20_000, until: held })
     const { host, dashboard } = await startWithDownloads(server)
-    const page = await openPage()
+    const page = await newPage()
     await page.goto(dashboard.url)
     await page.getByRole('heading', { name: 'This is your machine.' }).waitFor()
     await page.getByText(/core/).first().waitFor()
@@ -343,7 +325,7 @@ run('the first-run guide', () => {
     await page.getByRole('button', { name: 'Download Tiny 1M F16' }).click()
     await page.getByText(/^Downloading/).waitFor()
     letGo()
-    await page.getByRole('button', { name: 'Serve Tiny' }).click()
+    await page.getByRole('button', { name: 'Serve this one: Tiny' }).click()
     await eventually(async () => host.status().model?.id === 'tiny:1m-f16')
     await page.getByRole('button', { name: 'Next' }).click()
 
@@ -370,7 +352,59 @@ run('the first-run guide', () => {
   })
 })
 
-run('all of these pages', () => {
+withBrowser('in both themes and at both widths', () => {
+  const fake = new FakeHost(join(root, 'out/renderer'))
+  let page: Page
+  let base: string
+  beforeAll(async () => {
+    base = `http://127.0.0.1:${await fake.listen()}`
+    page = await newPage()
+  })
+  afterAll(async () => {
+    await page?.close()
+    await fake.close()
+  })
+
+  /** All of them when somebody wants the pictures; the most crowded ones always. */
+  const every = process.env.TIRAMI_SCREENSHOTS !== undefined
+  async function judge(name: string): Promise<void> {
+    await expectReadable(page, name)
+    expect(await accessibilityFindings(page)).toEqual([])
+  }
+
+  it('the Safety page can be read, stopped and fresh', async () => {
+    await page.goto(`${base}/?state=earning#/safety`)
+    await page.getByText('A job took 912 s').first().waitFor()
+    await judge('safety')
+    await page.goto(`${base}/?state=fresh#/safety`)
+    await page.getByText('All guardrails are within their limits.').first().waitFor()
+    if (every) await judge('safety-fresh')
+  })
+
+  it('every part of Settings can be read', async () => {
+    await page.goto(`${base}/?state=earning#/settings`)
+    const parts = ['Prices and limits', 'App and look', 'Storage and network', 'File']
+    for (const name of ['When to earn', 'Backup', ...(every ? parts : [])]) {
+      await page.getByRole('tab', { name, exact: true }).click()
+      await page.getByRole('tabpanel').getByRole('region').first().waitFor()
+      await judge(`settings-${name.toLowerCase().replaceAll(' ', '-')}`)
+    }
+  })
+
+  it('every step of the guide can be read', async () => {
+    await page.goto(`${base}/?state=first-run`)
+    for (const name of ['machine', 'model', 'hours']) {
+      await page.getByRole('heading', { level: 1 }).waitFor()
+      if (every || name === 'model') await judge(`guide-${name}`)
+      await page.getByRole('button', { name: 'Next' }).click()
+      await page.getByRole('button', { name: 'Back' }).waitFor()
+    }
+    await page.getByText('Open it to guests with the welcome loan').waitFor()
+    await judge('guide-earn')
+  })
+})
+
+withBrowser('all of these pages', () => {
   it('complain of nothing', () => {
     expect(problems).toEqual([])
   })
