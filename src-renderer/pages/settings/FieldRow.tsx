@@ -31,7 +31,7 @@ export function FieldRow({ field, currency }: { field: OwnerField; currency: str
       <OptionalNumber
         label={label}
         hint={hint}
-        none={t('field.none')}
+        none={t(key.startsWith('prices.') ? 'field.unset' : 'field.none')}
         some={t('field.some')}
         unit={unitOf(key, currency)}
         min={field.minimum ?? -NUMBER_MAX}
