@@ -69,30 +69,46 @@ export const RECIPES: ReadonlyMap<string, TaskRecipe> = new Map<string, TaskReci
     'sudoku-9x9',
     {
       ...common,
+      // The rules are learned just as well by shallow recursions, at a third of the operations.
       cycles: { inner: 4, outer: 3 },
-      curriculum: [],
+      curriculum: [
+        { from: 0, cycles: { inner: 2, outer: 1 } },
+        { from: 0.4, cycles: { inner: 3, outer: 2 } },
+        { from: 0.7, cycles: { inner: 4, outer: 3 } },
+      ],
       shape: groupShape(3, 3, 64),
-      slots: 48,
-      steps: 3600,
+      slots: 16,
+      steps: 6000,
+      averageDecay: 0.998,
     },
   ],
   [
     'maze',
     {
       ...common,
-      // Full depth from the start: a path is found by many steps, and shallow beginnings cost accuracy here.
+      // A path is found by many steps in a row, so only the recursions without gradient are left out at first.
       cycles: { inner: 4, outer: 3 },
-      curriculum: [],
+      curriculum: [
+        { from: 0, cycles: { inner: 4, outer: 1 } },
+        { from: 0.5, cycles: { inner: 4, outer: 2 } },
+        { from: 0.75, cycles: { inner: 4, outer: 3 } },
+      ],
       shape: { ...network, mixer: { kind: 'convolution' }, width: 48, vocabulary: 4, classes: 2 },
-      slots: 32,
-      steps: 3000,
+      slots: 16,
+      steps: 3600,
+      averageDecay: 0.998,
     },
   ],
   [
     'op-sequence',
     {
       ...common,
-      ...deepening(4, 2),
+      cycles: { inner: 4, outer: 2 },
+      curriculum: [
+        { from: 0, cycles: { inner: 2, outer: 1 } },
+        { from: 0.3, cycles: { inner: 3, outer: 1 } },
+        { from: 0.6, cycles: { inner: 4, outer: 2 } },
+      ],
       shape: {
         ...network,
         mixer: { kind: 'convolution' },
@@ -100,16 +116,25 @@ export const RECIPES: ReadonlyMap<string, TaskRecipe> = new Map<string, TaskReci
         vocabulary: SIZES.opSequence.vocabulary,
         classes: SIZES.opSequence.classes,
       },
-      slots: 128,
-      steps: 6000,
+      slots: 32,
+      steps: 4000,
       // Four operations need few steps; fewer per sample let more samples be seen.
       supervisionSteps: 6,
       peakLearningRate: 2e-3,
+      averageDecay: 0.998,
     },
   ],
   [
     'pattern-world',
-    { ...common, ...deepening(2, 2), shape: mlpShape(SIZES.patternWorld, 64), slots: 128, steps: 2500 },
+    {
+      ...common,
+      ...deepening(2, 2),
+      shape: mlpShape(SIZES.patternWorld, 64),
+      slots: 64,
+      steps: 2500,
+      // The rule shows at once or not at all.
+      supervisionSteps: 4,
+    },
   ],
   [
     'funnel-classification',

@@ -57,9 +57,9 @@ export const mazeTask: Task<Maze, MazePath> = {
   },
   parse: (input) => parseInput(schema, input),
   encode: ({ side, cells }) => [{ height: side, width: side, tokens: Int32Array.from(cells) }],
-  decode(_maze, [reading]) {
-    const classes = [...(reading?.answer ?? [])]
-    return { path: classes.flatMap((marked, cell) => (marked === 1 ? [cell] : [])) }
+  decode({ cells }, [reading]) {
+    const isMarked = (cell: number): boolean => reading?.answer[cell] === 1 && cells[cell] !== MAZE_CELL.wall
+    return { path: [...cells.keys()].filter(isMarked) }
   },
   verify: (maze, { path }) => {
     const marked = new Set(path)

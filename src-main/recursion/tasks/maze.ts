@@ -24,35 +24,28 @@ function neighbours(side: number, cell: number): number[] {
 }
 
 /**
- * A perfect maze: the rooms at odd coordinates are joined by a uniform spanning tree (Wilson 1996, loop-erased random
- * walks), start and goal are two different rooms. Between any two cells there is exactly one path.
+ * A perfect maze: the rooms at odd coordinates are joined by a random depth-first search, whose corridors are long and
+ * winding; start and goal are two different rooms. Between any two cells there is exactly one path.
  */
 export function generateMaze(side: number, random: () => number): Maze {
   if (side % 2 === 0 || side < 5) throw new RangeError('a maze has an odd side of at least 5')
   const rooms = (side - 1) / 2
   const cells = new Array<number>(side * side).fill(MAZE_CELL.wall)
   const cellOf = (room: number): number => (2 * Math.floor(room / rooms) + 1) * side + 2 * (room % rooms) + 1
-  const inTree = new Array<boolean>(rooms * rooms).fill(false)
   const pick = (count: number): number => Math.floor(random() * count)
-  const root = pick(rooms * rooms)
-  inTree[root] = true
-  cells[cellOf(root)] = MAZE_CELL.free
-  for (let origin = 0; origin < rooms * rooms; origin++) {
-    const next = new Map<number, number>()
-    for (let room = origin; !inTree[room]; ) {
-      const options = neighbours(rooms, room)
-      const chosen = at(options, pick(options.length))
-      next.set(room, chosen)
-      room = chosen
+  const trail = [pick(rooms * rooms)]
+  cells[cellOf(at(trail, 0))] = MAZE_CELL.free
+  while (trail.length > 0) {
+    const room = at(trail, trail.length - 1)
+    const unseen = neighbours(rooms, room).filter((next) => cells[cellOf(next)] === MAZE_CELL.wall)
+    if (unseen.length === 0) {
+      trail.pop()
+      continue
     }
-    // The walk's last exits, followed from the origin, are the walk with its loops erased.
-    for (let room = origin; !inTree[room]; ) {
-      const chosen = next.get(room) ?? room
-      inTree[room] = true
-      cells[cellOf(room)] = MAZE_CELL.free
-      cells[(cellOf(room) + cellOf(chosen)) / 2] = MAZE_CELL.free
-      room = chosen
-    }
+    const next = at(unseen, pick(unseen.length))
+    cells[cellOf(next)] = MAZE_CELL.free
+    cells[(cellOf(room) + cellOf(next)) / 2] = MAZE_CELL.free
+    trail.push(next)
   }
   const start = pick(rooms * rooms)
   const goal = (start + 1 + pick(rooms * rooms - 1)) % (rooms * rooms)
@@ -127,9 +120,9 @@ export function canonicalMaze(maze: Maze): string {
   return images.sort()[0] ?? ''
 }
 
-/** Class 1 marks the path. */
+/** Class 1 marks the path; of walls nothing is asked. */
 export function mazeExample(maze: Maze): Example {
-  const targets = new Int32Array(maze.cells.length)
+  const targets = Int32Array.from(maze.cells, (cell) => (cell === MAZE_CELL.wall ? -1 : 0))
   for (const cell of solveMaze(maze)) targets[cell] = 1
   const { side, cells } = maze
   return { instance: { height: side, width: side, tokens: Int32Array.from(cells) }, targets }
