@@ -1,6 +1,6 @@
 // What the recursive networks can do, into docs/recursion: Markdown, JSON and the picture of accuracy by step.
 //
-// npm run bench:recursion [-- TASK …]                       the weights that ship, and the kernels against plain C
+// npm run bench:recursion [-- TASK-OR-TITLE …]                  the weights that ship, and the kernels against plain C
 // npm run bench:recursion -- --train [--seeds 1,2,3] [TASK …]   trains anew instead; an hour or more
 //
 // A run of some tasks replaces their figures and keeps the others'.
@@ -73,7 +73,7 @@ async function main(): Promise<void> {
   }
   if (positionals.length === 0) results = { ...results, kernels: measureKernels() }
   for (const question of QUESTIONS) {
-    if (!chosen.has(question.task)) continue
+    if (!chosen.has(question.task) && !chosen.has(question.title)) continue
     const figures = measureTask(question, readCheckpoint(question.task))
     results = { ...results, tasks: withTask(results.tasks, figures) }
     write(results)

@@ -21,13 +21,20 @@ import {
 } from './training-memory.ts'
 import type { GradientJob, TrainingSetup } from './training-worker.ts'
 
+export interface TrainingStage {
+  readonly from: number
+  readonly cycles: Cycles
+  /** In place of the recipe's: few, while hardly a sample is solved, let more samples be seen. */
+  readonly supervisionSteps?: number
+}
+
 /** Everything that decides the trained weights, besides the examples and the code. */
 export interface TrainingRecipe {
   readonly seed: number
   readonly shape: NetworkShape
   readonly cycles: Cycles
-  /** Depth curriculum: `cycles` holds from the share `from` of all steps on (CGAR, Qasim and Zhang 2025). */
-  readonly curriculum: readonly { readonly from: number; readonly cycles: Cycles }[]
+  /** Depth curriculum: each stage holds from the share `from` of all steps on (CGAR, Qasim and Zhang 2025). */
+  readonly curriculum: readonly TrainingStage[]
   /** Samples trained on at once. */
   readonly slots: number
   readonly steps: number
@@ -88,9 +95,11 @@ export function averageDecayAt(step: number, decay: number): number {
   return Math.min(decay, (1 + step) / (10 + step))
 }
 
-function cyclesAt(step: number, recipe: TrainingRecipe): Cycles {
-  const progress = step / recipe.steps
-  return recipe.curriculum.filter(({ from }) => from <= progress).at(-1)?.cycles ?? recipe.cycles
+type Depth = Required<Omit<TrainingStage, 'from'>>
+
+function depthAt(step: number, { steps, curriculum, cycles, supervisionSteps }: TrainingRecipe): Depth {
+  const stage = curriculum.filter(({ from }) => from <= step / steps).at(-1)
+  return { cycles, supervisionSteps, ...stage }
 }
 
 /** Sums since the last report. */
@@ -187,12 +196,12 @@ export class RecursionTrainer {
     let tally = new Tally()
     let fresh = this.#slots.map((_, slot) => slot)
     for (let step = 1; step <= recipe.steps; step++) {
-      for (const slot of fresh) this.#fill(slot)
-      const cycles = cyclesAt(step, recipe)
+      const { cycles, supervisionSteps } = depthAt(step, recipe)
+      for (const slot of fresh) this.#fill(slot, supervisionSteps)
       const outcomes = await this.#gradients(cycles, fresh)
       const norm = this.#update(step)
       tally.step(outcomes, this.#flop(cycles))
-      fresh = this.#halted(outcomes, (steps) => tally.finish(steps))
+      fresh = this.#halted(outcomes, supervisionSteps, (steps) => tally.finish(steps))
       if (step % interval === 0 || step === recipe.steps) {
         report(tally.report(step, norm), () => this.model())
         tally = new Tally()
@@ -201,7 +210,7 @@ export class RecursionTrainer {
     return this.model()
   }
 
-  #fill(slot: number): void {
+  #fill(slot: number, supervisionSteps: number): void {
     const { instance, targets } = this.#draw()
     const tokens = this.#layout.height * this.#layout.width
     const { buffer } = this.#memory
@@ -217,8 +226,7 @@ export class RecursionTrainer {
       scales[at + i] = amplitude * (instance.values?.[i] ?? 1)
       weights[at + i] = (targets[i] ?? -1) >= 0 ? weight : 0
     }
-    const { exploration, supervisionSteps } = this.#recipe
-    const explores = this.#random() < exploration
+    const explores = this.#random() < this.#recipe.exploration
     const minimumSteps = explores ? 2 + Math.floor(this.#random() * (supervisionSteps - 1)) : 0
     this.#slots[slot] = { steps: 0, minimumSteps }
   }
@@ -260,14 +268,18 @@ export class RecursionTrainer {
   }
 
   /** Slots whose sample is done with. */
-  #halted(outcomes: readonly StepOutcome[], finished: (steps: number) => void): number[] {
+  #halted(
+    outcomes: readonly StepOutcome[],
+    supervisionSteps: number,
+    finished: (steps: number) => void,
+  ): number[] {
     const halted: number[] = []
     for (const [index, { haltProbability }] of outcomes.entries()) {
       const slot = this.#slots[index]
       if (!slot) throw new RangeError(`no slot ${index}`)
       slot.steps++
       const mayHalt = haltProbability > 0.5 && slot.steps >= slot.minimumSteps
-      if (!mayHalt && slot.steps < this.#recipe.supervisionSteps) continue
+      if (!mayHalt && slot.steps < supervisionSteps) continue
       halted.push(index)
       finished(slot.steps)
     }

@@ -60,8 +60,8 @@ export const RECIPES: ReadonlyMap<string, TaskRecipe> = new Map<string, TaskReci
       ...common,
       ...deepening(6, 3),
       shape: mlpShape({ vocabulary: 5, classes: 4, tokens: 16 }, 64),
-      slots: 64,
-      steps: 1000,
+      slots: 24,
+      steps: 1500,
     },
   ],
   ['sudoku-6x6', { ...common, ...deepening(4, 3), shape: groupShape(2, 3, 64), slots: 64, steps: 1200 }],
@@ -86,16 +86,16 @@ export const RECIPES: ReadonlyMap<string, TaskRecipe> = new Map<string, TaskReci
     'maze',
     {
       ...common,
-      // A path is found by many steps in a row, so only the recursions without gradient are left out at first.
+      // A path is found by many recursions in a row, so depth is full from the start; what grows is how long a maze stays.
       cycles: { inner: 4, outer: 3 },
       curriculum: [
-        { from: 0, cycles: { inner: 4, outer: 1 } },
-        { from: 0.5, cycles: { inner: 4, outer: 2 } },
-        { from: 0.75, cycles: { inner: 4, outer: 3 } },
+        { from: 0, cycles: { inner: 4, outer: 3 }, supervisionSteps: 3 },
+        { from: 0.4, cycles: { inner: 4, outer: 3 }, supervisionSteps: 8 },
+        { from: 0.6, cycles: { inner: 4, outer: 3 }, supervisionSteps: 16 },
       ],
       shape: { ...network, mixer: { kind: 'convolution' }, width: 48, vocabulary: 4, classes: 2 },
       slots: 16,
-      steps: 3600,
+      steps: 3000,
       averageDecay: 0.998,
     },
   ],
@@ -130,7 +130,7 @@ export const RECIPES: ReadonlyMap<string, TaskRecipe> = new Map<string, TaskReci
       ...common,
       ...deepening(2, 2),
       shape: mlpShape(SIZES.patternWorld, 64),
-      slots: 64,
+      slots: 32,
       steps: 2500,
       // The rule shows at once or not at all.
       supervisionSteps: 4,

@@ -9,6 +9,7 @@ import {
   mazeExample,
   solveMaze,
   turnMaze,
+  walledIn,
 } from './maze.ts'
 import { parseInput } from './parse.ts'
 import { drawFrom } from './split.ts'
@@ -16,7 +17,9 @@ import type { Task, TestItem } from './task.ts'
 import { trainingSetOf } from './training-set.ts'
 
 const TRAINING_SIDE = 11
-const TRAINING_MAZES = 2000
+/** Every second training maze is smaller, somewhere in a block of wall: short paths are where the rule is learned. */
+const SMALLER_SIDES = [5, 7, 9] as const
+const TRAINING_MAZES = 4000
 const LARGEST_SIDE = 41
 
 const schema = z
@@ -37,13 +40,19 @@ export interface MazePath {
   readonly path: readonly number[]
 }
 
+function trainingMaze(random: () => number): Maze {
+  const pick = (count: number): number => Math.floor(random() * count)
+  const side = pick(2) === 0 ? TRAINING_SIDE : (SMALLER_SIDES[pick(SMALLER_SIDES.length)] ?? TRAINING_SIDE)
+  const maze = drawFrom('train', () => generateMaze(side, random), canonicalMaze)
+  const places = (TRAINING_SIDE - side) / 2 + 1
+  return walledIn(maze, TRAINING_SIDE, 2 * pick(places), 2 * pick(places))
+}
+
 export const mazeTask: Task<Maze, MazePath> = {
   name: 'maze',
   deliberates: true,
   trainingSet(seed) {
-    const make = (random: () => number): Maze =>
-      drawFrom('train', () => generateMaze(TRAINING_SIDE, random), canonicalMaze)
-    return trainingSetOf(TRAINING_MAZES, seed, make, (maze, random) =>
+    return trainingSetOf(TRAINING_MAZES, seed, trainingMaze, (maze, random) =>
       mazeExample(turnMaze(maze, Math.floor(random() * 8))),
     )
   },

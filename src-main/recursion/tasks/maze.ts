@@ -106,6 +106,15 @@ export function turnMaze({ side, cells }: Maze, image: number): Maze {
   return { side, cells: turned }
 }
 
+/** The same maze with its upper left corner at (row, column) of a larger square that is wall otherwise. */
+export function walledIn(maze: Maze, side: number, row: number, column: number): Maze {
+  const cells = new Array<number>(side * side).fill(MAZE_CELL.wall)
+  for (const [cell, value] of maze.cells.entries()) {
+    cells[(row + Math.floor(cell / maze.side)) * side + column + (cell % maze.side)] = value
+  }
+  return { side, cells }
+}
+
 /** The smallest of the 16 images under turning, mirroring and exchanging start and goal. */
 export function canonicalMaze(maze: Maze): string {
   const exchanged = {
