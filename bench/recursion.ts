@@ -36,7 +36,9 @@ function machine(): string {
 }
 
 /** Written after every figure, so that a run that is broken off loses nothing. */
-function write(results: Results): void {
+function record(change: (known: Results) => Partial<Results>): void {
+  const known = readResults()
+  const results = { ...known, machine: machine(), ...change(known) }
   mkdirSync(FOLDER, { recursive: true })
   writeFileSync(RESULTS, `${JSON.stringify(results, null, 1)}\n`)
   writeFileSync(join(FOLDER, 'README.md'), markdownOf(results))
@@ -61,24 +63,24 @@ async function main(): Promise<void> {
   })
   const shipped = new Set(QUESTIONS.map(({ task }) => task).filter(ships))
   const chosen = positionals.length > 0 ? new Set(positionals) : shipped
-  let results: Results = { ...readResults(), machine: machine() }
   if (values.train) {
     for (const task of chosen) {
       for (const seed of values.seeds.split(',').map(Number)) {
-        results = { ...results, trainings: withTraining(results.trainings, await trainAnew(task, seed)) }
-        write(results)
+        const figures = await trainAnew(task, seed)
+        record(({ trainings }) => ({ trainings: withTraining(trainings, figures) }))
       }
     }
     return
   }
-  if (positionals.length === 0) results = { ...results, kernels: measureKernels() }
+  if (positionals.length === 0) {
+    const kernels = measureKernels()
+    record(() => ({ kernels }))
+  }
   for (const question of QUESTIONS) {
     if (!chosen.has(question.task) && !chosen.has(question.title)) continue
     const figures = measureTask(question, readCheckpoint(question.task))
-    results = { ...results, tasks: withTask(results.tasks, figures) }
-    write(results)
+    record(({ tasks }) => ({ tasks: withTask(tasks, figures) }))
   }
-  write(results)
 }
 
 const ships = (task: string): boolean => existsSync(join(RESOURCES, `${task}.safetensors`))
