@@ -1,5 +1,5 @@
 import type { JobRequest } from '../inference/index.ts'
-import { type Clock, type KeyPair, type Rng, TiramiError } from '../kernel/index.ts'
+import { type Clock, type KeyPair, type Rng, readClockMs, TiramiError } from '../kernel/index.ts'
 import type { JobFacts, Ledger, SignedTrade } from '../ledger/index.ts'
 import {
   type Agreement,
@@ -121,7 +121,7 @@ class Booking {
     const { consumer, options } = this.#job
     this.begun = true
     const amountTrm = quote.maxAmountTrm
-    const expiresAtMs = clock.nowMs() + RESERVATION_TTL_MS
+    const expiresAtMs = readClockMs(clock) + RESERVATION_TTL_MS
     this.#holdId = safety.hold(consumer.publicKeyHex, amountTrm, options.approvalId)
     let guest: string | null = null
     try {

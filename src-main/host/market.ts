@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import type { MeshPeer, MeshView } from '../../src-preload/contract/index.ts'
 import type { JobRequest } from '../inference/index.ts'
-import { readClockMs, systemTimers, TiramiError, toPublicError } from '../kernel/index.ts'
+import { readClockMs, systemTimers, type Timers, TiramiError, toPublicError } from '../kernel/index.ts'
 import type { SignedTrade } from '../ledger/index.ts'
 import {
   auditTier,
@@ -132,7 +132,10 @@ export async function openHostMarket(
 export function createHostMarket(
   ports: HostMarketPorts,
   net: Net,
-  state: { saved?: SavedMarket; save(state: SavedMarket): void },
+  {
+    timers = systemTimers,
+    ...state
+  }: { saved?: SavedMarket; save(state: SavedMarket): void; timers?: Timers },
 ): HostMarket {
   const { serving, rules } = ports
   const { ledger, economy, clock, rng, node: key } = serving
@@ -140,7 +143,7 @@ export function createHostMarket(
   const market = new MarketNode({
     net,
     key,
-    timers: systemTimers,
+    timers,
     rng,
     tariff,
     nowMs,
@@ -226,7 +229,7 @@ async function adopt({ serving }: HostMarketPorts, trade: SignedTrade): Promise<
     consumer,
     provider,
     amountTrm,
-    expiresAtMs: clock.nowMs() + ADOPTED_TTL_MS,
+    expiresAtMs: readClockMs(clock) + ADOPTED_TTL_MS,
     creditLimitTrm: SIGNED_DEBT_LIMIT_TRM,
   })
   try {

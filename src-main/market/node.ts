@@ -395,7 +395,9 @@ export class MarketNode {
     const own = this.#ports.key.publicKeyHex
     if (terms.provider !== own && terms.consumer !== own) return
     const job = jobKey(terms)
-    if (this.#seller.isActive(terms) || this.#buying.has(job) || this.#ports.log.hasBooked(terms)) return
+    if (this.#buying.has(job) || this.#ports.log.hasBooked(terms)) return
+    // The consumer's last word about a job whose connection is gone, by another way.
+    if (this.#seller.hear(trade)) return
     await this.#ports.adopt(trade).catch(() => undefined)
   }
 

@@ -106,9 +106,11 @@ export class Seller {
     this.#times = times
   }
 
-  /** Whether the job is running, or its last word is still waited for. */
-  isActive(trade: Pick<TradeTerms, 'provider' | 'nonce'>): boolean {
-    return this.#active.has(jobKey(trade))
+  /** A sound trade that was heard of. @returns whether its job is running, or its last word was waited for */
+  hear(trade: SignedTrade): boolean {
+    const sale = this.#active.get(jobKey(trade.terms))
+    sale?.hearTrade(trade)
+    return sale !== undefined
   }
 
   get jobs(): number {

@@ -1,5 +1,6 @@
 export { Conduct, type Fault, type SavedConduct } from './conduct.ts'
 export { type Envelope, openEnvelope, readBody, sealEnvelope } from './envelope.ts'
 export { createLibp2pNet } from './libp2p-net.ts'
+export { MemoryNetwork } from './memory-net.ts'
 export type { Channel, Net, Verdict } from './net.ts'
 export { ReplayWindow } from './replay.ts'

@@ -8,8 +8,8 @@ export interface MemoryNetworkOptions {
   delayMs: { min: number; max: number }
   /** Part of the messages to everybody that a link loses. */
   loss: number
-  /** Part of the messages of a channel at which its connection breaks. */
-  breakage: number
+  /** Asked before each message of a channel: whether its connection breaks there. */
+  breaks(): boolean
   /** Links that each node opens; all to all when absent. */
   degree?: number
 }
@@ -259,7 +259,7 @@ class Wire {
       peer: this.ends[side === 0 ? 1 : 0],
       send: async (message) => {
         if (this.#broken || closed) throw new Error('the connection broke')
-        if (this.#network.options.fraction() < this.#network.options.breakage) {
+        if (this.#network.options.breaks()) {
           this.break()
           throw new Error('the connection broke')
         }

@@ -21,7 +21,7 @@ async function memoryWorld(count: number): Promise<World> {
     fraction: Math.random,
     delayMs: { min: 0, max: 2 },
     loss: 0,
-    breakage: 0,
+    breaks: () => false,
   })
   return {
     banned,

@@ -1,0 +1,53 @@
+import { hexFromBytes } from '../../src-main/kernel/index.ts'
+import { tradeLeafHash } from '../../src-main/ledger/index.ts'
+import type { House } from './house.ts'
+
+const idsWith = (house: House, other: string): string[] =>
+  house.books.mesh
+    .page(0, 1_000_000)
+    .filter(({ terms }) => terms.provider === other || terms.consumer === other)
+    .map(({ terms }) => hexFromBytes(tradeLeafHash(terms)))
+    .sort()
+
+/**
+ * What must hold once everybody is back and has had time to talk: nothing stays reserved, and two hosts have booked the
+ * same trades with each other. @returns the laws that are broken, in words
+ */
+export function brokenLaws(houses: readonly House[]): string[] {
+  const broken: string[] = []
+  for (const house of houses) {
+    for (const node of [house.id, house.site.owner.publicKeyHex, ...houses.map(({ id }) => id)]) {
+      const { reservedTrm } = house.books.ledger.balance(node)
+      if (reservedTrm !== 0n) broken.push(`${name(house.id)} still holds ${reservedTrm} TRM of ${name(node)}`)
+    }
+  }
+  for (const [index, left] of houses.entries()) {
+    for (const right of houses.slice(index + 1)) {
+      const [mine, theirs] = [idsWith(left, right.id), idsWith(right, left.id)]
+      if (mine.join() !== theirs.join() && !knowsLateSettlement(left, right)) {
+        broken.push(
+          `${name(left.id)} and ${name(right.id)} have booked ${mine.length} and ${theirs.length} trades`,
+        )
+      }
+    }
+  }
+  return broken
+}
+
+/** The one end that does not heal: the consumer was away for longer than its last word was waited for. */
+function knowsLateSettlement(left: House, right: House): boolean {
+  const disputes = [left, right].flatMap(({ books }) => books.mesh.disputes())
+  return disputes.some(({ reason }) => reason === 'settled-late')
+}
+
+/** Trades of all others that a host should have heard of and has not. */
+export function unheard(houses: readonly House[]): string[] {
+  const all = new Set(houses.flatMap((house) => houses.flatMap(({ id }) => idsWith(house, id))))
+  return houses.flatMap((house) =>
+    [...all]
+      .filter((id) => !house.market.node.observedTrade(id))
+      .map((id) => `${name(house.id)} misses ${name(id)}`),
+  )
+}
+
+const name = (id: string): string => id.slice(0, 8)
