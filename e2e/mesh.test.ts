@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { writeTinyGguf } from '../src-main/models/testing/tiny-gguf.ts'
 import { TEXT_ANSWER, writeAssistantModel } from './support/assistant-model.ts'
 import { eventually, type HostProcess, temporaryDirectory } from './support/host.ts'
 import {
@@ -82,5 +83,50 @@ describe('three hosts', () => {
     expect(known).toMatchObject({ trm_amount: here?.trm_amount })
     // It is not in the third's books: who owes whom elsewhere is not its to say.
     expect(await remoteTrades(watching, serving.ready.nodeId)).toEqual([])
+  })
+})
+
+describe('a provider that is killed in the course of an answer', () => {
+  it('is paid for what came, and books it when it is back', async () => {
+    const modelPath = writeTinyGguf(join(data.path, 'endless.gguf'), {
+      script: { bytes: new TextEncoder().encode('abcdefgh '), ending: 'repeat' },
+    })
+    const directory = join(data.path, 'endless')
+    const start = () => startMeshHost(directory, network, [watching], '--model', modelPath)
+    let endless = await start()
+    await openToGuests(endless)
+    await whenServing(asking, 'endless')
+    const stream = await asking.client.chat.completions.create({
+      model: 'endless',
+      messages: question.messages,
+      max_tokens: 4_000,
+      stream: true,
+    })
+    let pieces = 0
+    let failure: unknown
+    try {
+      for await (const chunk of stream) {
+        if (chunk.choices[0]?.delta.content && ++pieces === 5) await endless.end('SIGKILL')
+      }
+    } catch (error) {
+      failure = error
+    }
+    expect(String(failure)).toMatch(/paid for what had arrived/)
+    const [here] = await eventually(async () => {
+      const trades = await remoteTrades(asking, endless.ready.nodeId)
+      return trades.length === 1 && trades
+    })
+    expect(here?.trm_amount).toBeGreaterThan(0)
+    endless = await start()
+    const [there] = await eventually(async () => {
+      const trades = await remoteTrades(endless, asking.ready.nodeId)
+      return trades.length === 1 && trades
+    }, 60_000)
+    expect(there?.trade_id).toBe(here?.trade_id)
+    const { caller } = (await (await asking.api('/tirami/balance')).json()) as {
+      caller: { reserved: number }
+    }
+    expect(caller.reserved).toBe(0)
+    await endless.end('SIGTERM')
   })
 })

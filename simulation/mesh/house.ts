@@ -143,6 +143,13 @@ export class House {
     this.#disk = await copyOf(this.#disk)
   }
 
+  async stop(): Promise<void> {
+    await this.market.close()
+    await this.books.ledger.close()
+    this.#books = null
+    this.#market = null
+  }
+
   /** One question of the owner, answered by another host. */
   ask(signal: AbortSignal = new AbortController().signal): Asked {
     const asked: Asked = { text: '', tokens: 0, amountTrm: null, failed: null, done: false }

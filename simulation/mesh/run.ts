@@ -1,0 +1,44 @@
+import { parseArgs } from 'node:util'
+import { z } from 'zod'
+import { simulateMesh } from './world.ts'
+
+const USAGE = 'node simulation/mesh/run.ts [--seeds N] [--from F] [--seed S] [--hosts H] [--asks A]'
+const Count = z.coerce.number().int().min(1).max(1e9)
+const Options = z.strictObject({
+  seeds: Count.default(100),
+  from: z.coerce.number().int().min(0).default(1),
+  seed: z.coerce.number().int().min(0).optional(),
+  hosts: Count.max(500).optional(),
+  asks: Count.max(100_000).optional(),
+})
+
+function readOptions(): z.output<typeof Options> {
+  const text = { type: 'string' } as const
+  try {
+    const options = { seeds: text, from: text, seed: text, hosts: text, asks: text }
+    return Options.parse(parseArgs({ options }).values)
+  } catch (error) {
+    console.error(`${error instanceof z.ZodError ? z.prettifyError(error) : String(error)}\n\n${USAGE}`)
+    process.exit(2)
+  }
+}
+
+const { seeds, from, seed, hosts, asks } = readOptions()
+const size = { ...(hosts === undefined ? {} : { hosts }), ...(asks === undefined ? {} : { asks }) }
+const chosen = seed === undefined ? Array.from({ length: seeds }, (_, index) => from + index) : [seed]
+const totals = { asked: 0, whole: 0, trades: 0, kills: 0, partitions: 0, disputes: 0 }
+const broken: number[] = []
+for (const one of chosen) {
+  const report = await simulateMesh(one, size)
+  for (const name of Object.keys(totals) as (keyof typeof totals)[]) totals[name] += report[name]
+  if (report.broken.length > 0) {
+    broken.push(one)
+    console.log(`seed ${one}: BROKEN\n  ${report.broken.slice(0, 8).join('\n  ')}`)
+  } else if (seed !== undefined) console.log(JSON.stringify(report))
+}
+console.log(
+  `${chosen.length} seeds: ${totals.asked} questions, ${totals.whole} answered in full, ${totals.trades} trades, ` +
+    `${totals.kills} kills, ${totals.partitions} partitions, ${totals.disputes} disputes, ${broken.length} seeds broken` +
+    (broken.length > 0 ? ` (${broken.join(', ')})` : ''),
+)
+process.exitCode = broken.length > 0 ? 1 : 0
