@@ -63,6 +63,7 @@ function temptingSignal(seq: number): Uint8Array {
   return sealEnvelope(attacker, seq, {
     kind: 'signal',
     expiresAtMs: seq + 40_000,
+    addresses: [],
     features: [],
     price: { multiplierMicro: '100000', feeMicro: '0' },
     models: [

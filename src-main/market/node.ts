@@ -292,7 +292,8 @@ export class MarketNode {
   #signal(): Uint8Array {
     const { key, nowMs, present, log } = this.#ports
     const expiresAtMs = nowMs() + SIGNAL_LIFE_MS
-    const signal: PriceSignal = { kind: 'signal', expiresAtMs, ...present(), log: log.head() }
+    const addresses = this.#ports.net.addresses().slice(0, 8)
+    const signal: PriceSignal = { kind: 'signal', expiresAtMs, addresses, ...present(), log: log.head() }
     return sealEnvelope(key, this.#nextSeq(), signalJson(signal))
   }
 
@@ -361,6 +362,7 @@ export class MarketNode {
     if (!this.#registry.hear({ nodeId: origin, signal, signedAtMs: seq, signalBytes: bytes }, nowMs))
       return 'ignore'
     this.#counts.signalsHeard++
+    this.#ports.net.learn(origin, signal.addresses)
     this.#ports.onChange?.()
     void this.#catchUp(origin)
     return 'accept'

@@ -62,6 +62,8 @@ export const PriceSignal = z.strictObject({
   kind: z.literal('signal'),
   /** Milliseconds since the Unix epoch; afterwards nobody is to rely on it. */
   expiresAtMs: z.number().int().positive(),
+  /** Where it can be reached, as multiaddresses. */
+  addresses: z.array(z.string().max(256)).max(8),
   features: z.array(z.string().regex(/^[a-z0-9\-_:.]{1,64}$/)).max(32),
   price: Price,
   models: z.array(ModelOffer).max(16),

@@ -205,6 +205,18 @@ class Libp2pNet implements Net {
     pubsub.subscribe(name)
   }
 
+  learn(nodeId: string, addresses: readonly string[]): void {
+    const multiaddrs = addresses.flatMap((address) => {
+      try {
+        return multiaddr(address)
+      } catch {
+        return []
+      }
+    })
+    // Who answers there has to prove that it holds the key, whatever was said.
+    this.#node.peerStore.merge(peerOf(nodeId), { multiaddrs }).catch(() => undefined)
+  }
+
   async open(nodeId: string, protocol: string, signal?: AbortSignal): Promise<Channel> {
     const timeout = AbortSignal.timeout(DIAL_TIMEOUT_MS)
     try {

@@ -170,6 +170,10 @@ class MemoryNet implements Net {
     this.#topics.set(topic, judge)
   }
 
+  learn(): void {
+    // Links are made by the network.
+  }
+
   async open(nodeId: string, protocol: string): Promise<Channel> {
     await new Promise<void>((resolve) => this.#network.later(resolve))
     const take = this.#network.netOf(nodeId)?.taker(protocol)

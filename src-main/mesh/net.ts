@@ -15,6 +15,8 @@ export interface Net {
   publish(topic: string, message: Uint8Array): Promise<void>
   /** One listener per topic. @param judge decides whether the message is handed on to others */
   subscribe(topic: string, judge: (message: Uint8Array, from: string) => Verdict | Promise<Verdict>): void
+  /** Where a node says that it can be reached; what makes no sense is passed over. */
+  learn(nodeId: string, addresses: readonly string[]): void
   /** @throws TiramiError PEER_UNREACHABLE (502) */
   open(nodeId: string, protocol: string, signal?: AbortSignal): Promise<Channel>
   /** Takes channels that others open. */
