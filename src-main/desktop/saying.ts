@@ -1,7 +1,7 @@
 import type { Saying } from '../../src-preload/contract/index.ts'
 
 /** What the shell tells the window, in English; the window has the same in every language, by the code. */
-const SENTENCES = {
+export const SENTENCES = {
   'login.not-installed':
     'Starting at login needs an installed app; this one runs from its source or from a folder that may go away.',
   'login.not-ours':
