@@ -124,6 +124,50 @@ run('the dashboard in Chromium', () => {
     await eventually(() => ask('hello').then(() => true))
   })
 
+  it('snoozes with an end of its own, and goes on before it when it is told to', async () => {
+    await page.getByRole('button', { name: 'More ways to stop' }).click()
+    await page.getByRole('menuitem', { name: 'Snooze for an hour' }).click()
+    await page
+      .getByText(/Snoozed by you/)
+      .first()
+      .waitFor()
+    await page.getByText(/Goes on by itself at .*20\d\d/).waitFor()
+    // A snooze keeps guests away; the owner's own use goes on.
+    const issued = await host.api('/tirami/tokens/issue', {
+      method: 'POST',
+      body: JSON.stringify({ scope: 'inference', label: 'a night owl' }),
+    })
+    const { token } = (await issued.json()) as { token: string }
+    const refused = await host.api('/chat/completions', {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}` },
+      body: JSON.stringify({ messages: [{ role: 'user', content: 'hello' }] }),
+    })
+    expect(refused.status).toBe(503)
+    await shot('snoozed')
+    await page.getByRole('button', { name: /^resume/i }).click()
+    await page
+      .getByText(/Ready to earn/)
+      .first()
+      .waitFor()
+    await eventually(() => ask('hello').then(() => true))
+  })
+
+  it('finishes: with nothing to finish it pauses at once', async () => {
+    await page.getByRole('button', { name: 'More ways to stop' }).click()
+    await page.getByRole('menuitem', { name: 'Finish, then pause' }).click()
+    await page
+      .getByText(/Paused by you/)
+      .first()
+      .waitFor()
+    await page.getByRole('button', { name: /^resume/i }).click()
+    await page
+      .getByText(/Ready to earn/)
+      .first()
+      .waitFor()
+    await eventually(() => ask('hello').then(() => true))
+  })
+
   it('asks the owner about a guest’s expensive request, who gets his answer when it is approved', async () => {
     const post = async (path: string, body: unknown) =>
       (await (await host.api(`/tirami/${path}`, { method: 'POST', body: JSON.stringify(body) })).json()) as {

@@ -160,7 +160,7 @@ withBrowser('the Wallet and Keys pages with a real host', () => {
     await form.getByRole('textbox', { name: 'Requests per minute' }).fill('30')
     await page.keyboard.press('Enter')
     await key('Anna').getByText('Stopped: it asked too often within a minute.').waitFor()
-    await key('Anna').getByRole('button', { name: 'Let Anna go on' }).click()
+    await key('Anna').getByRole('button', { name: 'Let it go on: Anna' }).click()
     await key('Anna').getByText('Stopped: it asked too often within a minute.').waitFor({ state: 'detached' })
     expect(await ask(host, token)).toBe('ok')
   })

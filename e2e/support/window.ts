@@ -56,7 +56,7 @@ export async function shoot(page: Page, name: string): Promise<void> {
 /** Presses `key` until `target` has the focus; a page whose controls cannot be reached fails here. */
 export async function pressUntilFocused(
   page: Page,
-  key: 'Tab' | 'Shift+Tab',
+  key: 'Tab' | 'Shift+Tab' | 'ArrowDown',
   target: Locator,
 ): Promise<void> {
   await target.waitFor()

@@ -1,5 +1,5 @@
 import type { HostStatus } from '../../src-preload/contract/index.ts'
-import { i18n } from '../i18n/index.ts'
+import { hostWords, i18n } from '../i18n/index.ts'
 import type { ConnectionState } from './connection.ts'
 import type { StatusState } from './status.ts'
 
@@ -37,7 +37,8 @@ export function describeHost(
     }
   }
   const { label, tone } = stateOf(status.state, status.jobs.running > 0)
-  return { label, tone, reason: withoutPrefix(status.reason, label) }
+  const reason = hostWords(`earning.${status.reasonCode}`, status.reason, status.reasonParams)
+  return { label, tone, reason: withoutPrefix(reason, label) }
 }
 
 const tones = {
@@ -57,6 +58,6 @@ function stateOf(state: HostStatus['state'], working: boolean): Omit<HostDescrip
 
 /** The reason stands right under the label, so `Earning: answering requests.` need not say it again. */
 function withoutPrefix(reason: string, label: string): string {
-  const rest = reason.startsWith(`${label}: `) ? reason.slice(label.length + 2) : reason
+  const rest = reason.replace(new RegExp(`^${label}(?:: |：)`), '')
   return rest.charAt(0).toUpperCase() + rest.slice(1)
 }

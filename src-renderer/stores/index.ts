@@ -67,6 +67,9 @@ function deliver(stores: Stores, event: HostEvent): void {
     case 'status.changed':
       onStatusChanged(stores, event.data)
       break
+    case 'earning.changed':
+      stores.earningPolicy.setState({ view: event.data })
+      break
     case 'trade.booked':
       stores.trades.getState().onTradeBooked(event.data)
       stores.earnings.getState().onTradeBooked()

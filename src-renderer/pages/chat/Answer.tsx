@@ -63,7 +63,8 @@ function Code({ text }: { text: string }) {
   const { t } = useTranslation('chat')
   return (
     <div className="answer__code">
-      <pre>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls sideways, and the keyboard must be able to */}
+      <pre tabIndex={0}>
         <code>{text}</code>
       </pre>
       <CopyButton what={t('codeBlock')} text={text} />

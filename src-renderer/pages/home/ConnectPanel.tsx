@@ -48,7 +48,8 @@ function Connect({ status }: { status: HostStatus }) {
           />
           <CopyButton what={t('connect.snippet')} text={code} />
         </div>
-        <pre>
+        {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls sideways, and the keyboard must be able to */}
+        <pre tabIndex={0}>
           <code>{code}</code>
         </pre>
       </div>

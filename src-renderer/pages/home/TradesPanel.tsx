@@ -120,15 +120,11 @@ function TradeRow({ trade, modelName, isNew, now, onOpen }: TradeRowProps) {
   return (
     <tr className={isNew ? 'trades__new' : undefined}>
       <td>
-        <button
-          type="button"
-          className="trades__open"
-          onClick={onOpen}
-          aria-label={t('trades.open', { when })}
-        >
+        <button type="button" className="trades__open" onClick={onOpen}>
           <time dateTime={new Date(trade.timestampMs).toISOString()} title={when}>
             {formatRelative(trade.timestampMs, now)}
           </time>
+          <span className="visually-hidden">, {t('trades.open', { when })}</span>
         </button>
       </td>
       <td className="trades__who">
