@@ -2,6 +2,7 @@
  * Pictures of every page for docs/screens, from a real headless host with real trades:
  * `npm run screenshots [-- --out DIR]`. Needs a build and Chromium (`TIRAMI_CHROMIUM`).
  */
+import { spawnSync } from 'node:child_process'
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -126,5 +127,9 @@ try {
   data.remove()
 }
 const files = readdirSync(out)
+// A palette does for a window of few colours; without pngquant the pictures are larger, not worse.
+spawnSync('pngquant', ['--force', '--ext', '.png', '--skip-if-larger', '--speed', '1', '128', ...files], {
+  cwd: out,
+})
 const bytes = files.reduce((sum, file) => sum + statSync(join(out, file)).size, 0)
 console.log(`${files.length} pictures, ${(bytes / 1e6).toFixed(1)} MB, in ${values.out}`)
