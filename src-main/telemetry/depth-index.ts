@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { z } from 'zod'
 import {
   DEPTH_STEPS_MAX,
@@ -16,6 +17,8 @@ export interface DepthIndex {
 }
 
 const SLOT_MS = 5 * 60_000
+/** A millisecond or so of work; then whatever else waits gets its turn. */
+const LINES_PER_TURN = 64
 /** Most lines are of other kinds: what cannot be one of these is not even parsed. */
 const WANTED = /"event_type":"(?:TRMInference|JobServed)"/
 
@@ -113,12 +116,15 @@ async function beginningOf(file: TelemetryFile): Promise<number | null> {
 /** @returns where the first line begins that was not complete */
 async function readFrom(slots: Map<number, Slot>, file: TelemetryFile, offset: number): Promise<number> {
   let at = offset
+  let parsed = 0
   for await (const { text, bytes, ended } of linesForward(file, offset)) {
     if (!ended) break
     at += bytes + 1
     if (!WANTED.test(text)) continue
     const decoded = decodeLine(text)
     if ('record' in decoded) add(slots, decoded.record)
+    parsed++
+    if (parsed % LINES_PER_TURN === 0) await setImmediate()
   }
   return at
 }

@@ -12,9 +12,10 @@ export function kindTone({ event_type, payload }: TelemetryRecord): 'plain' | 'w
 
 /** The fields in their own names, the long ones left out: a line to look along, not to read. */
 export function summaryOf({ payload }: TelemetryRecord): string {
-  return Object.entries(payload)
-    .filter(([name, value]) => value !== null && name !== 'trade_id')
-    .map(([name, value]) => `${name} ${shortOf(value)}`)
+  const fields = Object.entries(payload).filter(([name]) => name !== 'trade_id')
+  const known = fields.filter(([, value]) => value !== null)
+  return (known.length > 0 ? known : fields)
+    .map(([name, value]) => `${name} ${value === null ? '–' : shortOf(value)}`)
     .join(' · ')
 }
 
