@@ -17,6 +17,7 @@ type ModelCommand = Exclude<ViewProcedure, 'models.get'>
 type ViewProcedure =
   | 'models.get'
   | 'models.load'
+  | 'models.connect'
   | 'models.delete'
   | 'models.add'
   | 'models.configure'
@@ -40,6 +41,8 @@ export interface ModelsState {
    * @returns whether the host did it; why not is in `commands`
    */
   command<P extends ModelCommand>(subject: string, procedure: P, input: ProcedureInput<P>): Promise<boolean>
+  /** Names of the models that another server has. @throws HostCallError */
+  listUpstream(server: ProcedureInput<'models.listUpstream'>): Promise<string[]>
   /** Takes away why the last command about a subject failed. */
   forgive(subject: string): void
   /** Asks again for a view that somebody looks at; nothing before that. */
@@ -110,6 +113,7 @@ export const createModelsStore = (client: HostClient) =>
           return false
         }
       },
+      listUpstream: async (server) => (await client.call('models.listUpstream', server)).models,
       forgive: (subject) => {
         if (get().commands[subject]?.phase !== 'failed') return
         set(({ commands }) => ({ commands: withCommand(commands, subject, null) }))

@@ -11,6 +11,7 @@ import { InstalledPanel } from './InstalledPanel.tsx'
 import { RoomPanel } from './RoomPanel.tsx'
 import { ServingPanel } from './ServingPanel.tsx'
 import { SettingsPanel } from './SettingsPanel.tsx'
+import { UpstreamPanel } from './UpstreamPanel.tsx'
 import './models.css'
 
 export function ModelsPage() {
@@ -55,6 +56,7 @@ function Panels({ view }: { view: ModelsView }) {
       <InstalledPanel installed={view.installed} />
       <AddPanel />
       <CataloguePanel offered={view.offered} downloads={view.downloads} />
+      <UpstreamPanel upstream={view.upstream} />
       <SettingsPanel settings={view.settings} />
     </>
   )
