@@ -14,7 +14,7 @@ import {
   TiramiError,
 } from '../kernel/index.ts'
 import { type Ledger, treeHeadBytes } from '../ledger/index.ts'
-import { type Metering, type Net, openModelStore } from '../models/index.ts'
+import { type Net, openModelStore } from '../models/index.ts'
 import type { Access } from './access.ts'
 import { type Books, openBooks } from './books.ts'
 import { type Control, createControl } from './control.ts'
@@ -28,6 +28,7 @@ import { ensurePrivateDirectory } from './files.ts'
 import { type Consumer, type HostKeys, openKeys } from './keys.ts'
 import { createMachine } from './machine.ts'
 import { type HostMarket, type MeshChoice, noMesh, openHostMarket } from './market.ts'
+import { isMetered, meteringOf } from './metered.ts'
 import { type CurrentModel, modelInfo } from './model.ts'
 import { openModelDesk } from './model-desk.ts'
 import { idle } from './power.ts'
@@ -149,9 +150,6 @@ export interface RunningHost {
 const STOP_GRACE_MS = 10_000
 const STATUS_EVENT_INTERVAL_MS = 100
 const MARKET_INTERVAL_MS = 60_000
-/** No operating system tells Node whether a network charges by volume. */
-const UNMETERED: Metering = { isMetered: () => false, onChange: () => () => undefined }
-const METERED: Metering = { ...UNMETERED, isMetered: () => true }
 
 /**
  * Builds every service once and starts them in order: ledger, keys, engine, API.
@@ -190,13 +188,16 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
   const events = new EventLog(hexFromBytes(rng.bytes(8)))
   const monitor = createHardwareMonitor(systemPorts(systeminformation))
   const machine = createMachine(monitor)
+  const ownEnvironment = options.environment ?? createEnvironment(systemPorts(systeminformation), monitor)
+  const environment = options.shell ? withShell(ownEnvironment, options.shell) : ownEnvironment
+  // In safe mode downloads wait, as on a network that charges by volume.
+  const network = meteringOf(() => options.safeMode === true || isMetered(environment))
   const desk = await openModelDesk({
     store: await openModelStore({
       directory: join(options.dataDirectory, 'models'),
       cataloguePath: join(options.resourcesDirectory, 'catalogue.json'),
       bytesPerSecond: settings.get().downloadBytesPerSecond,
-      // In safe mode downloads wait, as on a network that charges by volume.
-      metering: options.safeMode ? METERED : UNMETERED,
+      metering: network,
       ...(options.modelNet ? { net: options.modelNet } : {}),
       clock,
       rng,
@@ -213,8 +214,6 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     rng,
   })
   const { engine } = desk
-  const ownEnvironment = options.environment ?? createEnvironment(systemPorts(systeminformation), monitor)
-  const environment = options.shell ? withShell(ownEnvironment, options.shell) : ownEnvironment
   const profit = createProfit({
     prices: () => {
       const { per_trm: perTrm, per_kwh: perKwh } = stewardship.values().prices
@@ -232,6 +231,7 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     modelBytes: () => desk.current()?.gguf.sizeBytes ?? 0,
     clock,
   })
+  earning.onChange(network.look)
   const startedAtMs = clock.nowMs()
   const safeMode = options.safeMode === true
   let stopping = false
