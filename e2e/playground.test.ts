@@ -85,7 +85,7 @@ withBrowser('the Playground with a real host', () => {
   })
 
   it('sets the exact solver beside it, and both agree', async () => {
-    const compare = part(page, 'Beside an exact solver')
+    const compare = part(page, 'Beside other ways')
     await compare
       .getByRole('row', { name: /Backtracking/ })
       .getByText(/^Right, /)
@@ -121,7 +121,7 @@ withBrowser('the Playground with a real host', () => {
     await part(page, 'Thought')
       .getByText(/would not have stopped/)
       .waitFor()
-    await part(page, 'Beside an exact solver').getByText('Proved that there is no solution').waitFor()
+    await part(page, 'Beside other ways').getByText('Proved that there is no solution').waitFor()
   })
 
   it('says that a council was called, and claims no saving that nobody knows', async () => {
@@ -151,10 +151,66 @@ withBrowser('the Playground with a real host', () => {
     await button(page, 'row 1, column 3: wall').waitFor()
     await page.getByRole('radio', { name: 'Medium' }).check({ force: true })
     await button(page, 'Think').click()
-    await part(page, 'Beside an exact solver').getByText('Breadth-first search').waitFor()
+    await part(page, 'Beside other ways').getByText('Breadth-first search').waitFor()
     await part(page, 'Thought')
       .getByRole('img', { name: /^The way of this step/ })
       .waitFor()
+  })
+
+  it('takes a person through the page: all the way, step by step, where to stop, and what else there is', async () => {
+    await page.getByRole('radio', { name: 'Sudoku 6×6' }).check({ force: true })
+    await button(page, 'Take the tour').click()
+    const tour = part(page, 'Guided tour')
+    await tour.getByRole('heading', { name: 'A question' }).waitFor()
+    await button(page, 'Next').click()
+    expect(await button(page, 'Next').isDisabled()).toBe(true)
+    await tour.getByRole('button', { name: 'Think at full depth' }).click()
+    await part(page, 'Thought').getByText('Step 16 of 16', { exact: true }).waitFor()
+    await button(page, 'Next').click()
+    await page.getByRole('radio', { name: 'Where it still thinks' }).check({ force: true })
+    await scrubber(page).focus()
+    await page.keyboard.press('Home')
+    // The first step moves most; at the end the latent has come to rest.
+    const heat = () =>
+      part(page, 'Thought')
+        .locator('.sudoku .cell')
+        .evaluateAll((cells) => cells.reduce((sum, cell) => sum + Number(cell.getAttribute('data-heat')), 0))
+    const atFirst = await heat()
+    await inEveryLook(page, async (look) => {
+      expect(await sidewaysScroll(page)).toBe(0)
+      await expect.poll(() => faintTexts(page), { timeout: 20_000 }).toEqual([])
+      await shoot(page, `playground-tour-${look}`)
+    })
+    await page.keyboard.press('End')
+    await part(page, 'Thought').getByText('Step 16 of 16', { exact: true }).waitFor()
+    expect(await heat()).toBeLessThan(atFirst)
+    await button(page, 'Next').click()
+    await part(page, 'Thought')
+      .getByText(/stopped at step \d+ of 16, .+ of the work/)
+      .waitFor()
+    await button(page, 'Next').click()
+    const compare = part(page, 'Beside other ways')
+    await compare
+      .getByRole('row', { name: /Always full depth/ })
+      .getByText('16 steps', { exact: false })
+      .waitFor()
+    await button(page, 'End the tour').click()
+    expect(await tour.count()).toBe(0)
+  })
+
+  it('sets simple rules beside a funnel, and runs it at full depth for comparison', async () => {
+    await page.getByRole('radio', { name: 'Medium' }).check({ force: true })
+    for (const task of ['Lead', 'Three candidates']) {
+      await page.getByRole('radio', { name: task }).check({ force: true })
+      await button(page, 'Think').click()
+      const compare = part(page, 'Beside other ways')
+      for (const who of [/Recursive model/, /Greedy rule/, /Logistic regression/]) {
+        await compare.getByRole('row', { name: who }).waitFor()
+      }
+      await compare.getByRole('button', { name: 'Run it at full depth too' }).click()
+      await compare.getByRole('row', { name: /Always full depth/ }).waitFor()
+    }
+    await shoot(page, 'playground-funnel')
   })
 
   it('asks every task that the host knows', async () => {
@@ -168,7 +224,7 @@ withBrowser('the Playground with a real host', () => {
       await button(page, 'Think').click()
       await scrubber(page).waitFor()
     }
-    expect(await totalTrades()).toBe(4 + names)
+    expect(await totalTrades()).toBe(9 + names)
   })
 
   it('says why a stopped host does not think, and what to do', async () => {
@@ -233,6 +289,24 @@ withBrowser('the Playground in states that are hard to come by', () => {
   })
 
   const open = (state: FakeState, in_ = page) => in_.goto(`${base}/?state=${state}#/playground`)
+
+  it('speaks Japanese throughout', async () => {
+    const japanese = await browser.newPage({ viewport: { width: 1440, height: 900 }, locale: 'ja-JP' })
+    await open('earning', japanese)
+    await japanese.getByRole('heading', { name: 'プレイグラウンド' }).waitFor()
+    await japanese.getByRole('button', { name: 'ツアーを始める' }).click()
+    await japanese.getByRole('button', { name: '考える', exact: true }).click()
+    await japanese.getByText('規則で確認済み').waitFor()
+    const main = await japanese.locator('main .playground').textContent()
+    // Names of the field and units stay as they are.
+    const rest = main?.replaceAll(/Tiny Recursive Model|GFLOP|TRM|CPU|Delete|ms|W|S|G/g, '') ?? ''
+    expect(rest.match(/[A-Za-z]{3,}/g)?.filter((word) => !/^[0-9a-f]+$/i.test(word)) ?? []).toEqual([])
+    await inEveryLook(japanese, async (look) => {
+      expect(await sidewaysScroll(japanese)).toBe(0)
+      await shoot(japanese, `playground-ja-${look}`)
+    })
+    await japanese.close()
+  })
 
   it('steps through a thought, and moves the halting threshold by pointer and by keyboard', async () => {
     await open('earning')

@@ -13,6 +13,7 @@ export type Effort = ProcedureInput<'reason.run'>['effort']
 export interface Thought extends ProcedureOutput<'reason.run'> {
   task: string
   input: unknown
+  effort: Effort
 }
 
 export interface PlaygroundState {
@@ -29,6 +30,8 @@ export interface PlaygroundState {
   effort: Effort
   thinking: boolean
   thought: Thought | null
+  /** The same question at full depth, for comparison; null until somebody asks. */
+  full: Thought | null
   thinkError: PublicErrorData | null
   load(): Promise<void>
   choose(task: string): Promise<void>
@@ -38,6 +41,8 @@ export interface PlaygroundState {
   setEffort(effort: Effort): void
   /** One thought at a time; the question stays as it is until it ends. */
   think(): Promise<void>
+  /** The last thought's question again, the whole way. */
+  thinkFully(): Promise<void>
 }
 
 const FIRST_TASK = 'sudoku-6x6'
@@ -58,6 +63,7 @@ export const createPlaygroundStore = (client: HostClient, drawSeed: () => number
       effort: 'medium',
       thinking: false,
       thought: null,
+      full: null,
       thinkError: null,
       load: async () => {
         try {
@@ -69,7 +75,7 @@ export const createPlaygroundStore = (client: HostClient, drawSeed: () => number
         }
         const { tasks, task, example, drawing } = get()
         const first = tasks?.includes(FIRST_TASK) ? FIRST_TASK : tasks?.[0]
-        if (first === undefined) set({ task: null, example: null, input: null, thought: null })
+        if (first === undefined) set({ task: null, example: null, input: null, thought: null, full: null })
         else if (task === null || !tasks?.includes(task)) await get().choose(first)
         else if (example === null && !drawing) await get().draw()
       },
@@ -83,7 +89,7 @@ export const createPlaygroundStore = (client: HostClient, drawSeed: () => number
         if (task === null || thinking) return
         lastDraw += 1
         const draw = lastDraw
-        set({ drawing: true, drawError: null, thought: null, thinkError: null })
+        set({ drawing: true, drawError: null, thought: null, full: null, thinkError: null })
         try {
           const { input } = await client.call('reason.example', { task, seed: drawSeed() })
           if (draw === lastDraw) set({ drawing: false, example: input, input })
@@ -101,7 +107,20 @@ export const createPlaygroundStore = (client: HostClient, drawSeed: () => number
         set({ thinking: true, thinkError: null })
         try {
           const view = await client.call('reason.run', { task, input, effort, seed: drawSeed() })
-          set({ thinking: false, thought: { ...view, task, input } })
+          set({ thinking: false, thought: { ...view, task, input, effort }, full: null })
+        } catch (error) {
+          set({ thinking: false, thinkError: toPublicError(error) })
+        }
+      },
+      thinkFully: async () => {
+        const { thought, thinking, drawing } = get()
+        if (thought === null || thinking || drawing) return
+        const { task, input } = thought
+        set({ thinking: true, thinkError: null })
+        try {
+          const view = await client.call('reason.run', { task, input, effort: 'full', seed: drawSeed() })
+          const isStill = get().thought === thought
+          set({ thinking: false, ...(isStill ? { full: { ...view, task, input, effort: 'full' } } : {}) })
         } catch (error) {
           set({ thinking: false, thinkError: toPublicError(error) })
         }

@@ -37,8 +37,18 @@ export function trainMajority({ labels, classes }: LabelledVectors): Classifier 
 const [LOGISTIC_STEPS, LOGISTIC_STEPS_OF_MANY, MANY] = [1000, 200, 4000]
 const LOGISTIC_RATE = 1
 
+/** What a logistic regression multiplies unscaled inputs with. */
+export interface Coefficients {
+  readonly intercept: number
+  readonly weights: readonly number[]
+}
+
 /** Logistic regression by a library (ml-logistic-regression) on standardised inputs, one class against all others. */
-export function trainLogistic({ vectors, labels, classes }: LabelledVectors): Classifier {
+export function trainLogistic({
+  vectors,
+  labels,
+  classes,
+}: LabelledVectors): Classifier & { readonly coefficients: readonly Coefficients[] } {
   const scale = scaleOf(vectors)
   const inputs = (some: readonly (readonly number[])[]): number[][] =>
     some.map((vector) => [
@@ -55,6 +65,11 @@ export function trainLogistic({ vectors, labels, classes }: LabelledVectors): Cl
   const score = (input: readonly number[], own: readonly number[]): number =>
     -input.reduce((sum, value, i) => sum + value * (own[i] ?? 0), 0)
   return {
+    coefficients: weights.map(([intercept = 0, ...own]) => {
+      const unscaled = own.map((weight, i) => -weight / (scale[i]?.deviation ?? 1))
+      const shift = unscaled.reduce((sum, weight, i) => sum + weight * (scale[i]?.mean ?? 0), 0)
+      return { intercept: -intercept - shift, weights: unscaled }
+    }),
     probabilities: (some) =>
       inputs(some).map((input) =>
         normalised(

@@ -1,4 +1,5 @@
 import { type PointerEvent, useRef } from 'react'
+import { useTranslation } from '../../i18n/index.ts'
 import { percent } from './thought.ts'
 
 const [WIDTH, HEIGHT, LEFT, TOP, BOTTOM] = [300, 170, 44, 12, 28]
@@ -18,6 +19,7 @@ interface HaltChartProps {
 
 /** How sure the network was after each step. The line is drawn with the pointer; a slider below does the same. */
 export function HaltChart({ probabilities, shown, stop, threshold, onThreshold }: HaltChartProps) {
+  const { t } = useTranslation('playground')
   const svg = useRef<SVGSVGElement>(null)
   const slot = (WIDTH - LEFT) / probabilities.length
   const bar = Math.min(36, slot * 0.68)
@@ -37,7 +39,11 @@ export function HaltChart({ probabilities, shown, stop, threshold, onThreshold }
       className="halt"
       viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
       role="img"
-      aria-label={`Halting probability by step: ${probabilities.map((p, i) => `step ${i + 1} ${percent(p)}`).join(', ')}`}
+      aria-label={t('halt.chart', {
+        steps: probabilities
+          .map((p, i) => t('halt.chartStep', { step: i + 1, share: percent(t, p) }))
+          .join(', '),
+      })}
       onPointerDown={(event) => {
         event.currentTarget.setPointerCapture(event.pointerId)
         drag(event)
@@ -77,6 +83,48 @@ export function HaltChart({ probabilities, shown, stop, threshold, onThreshold }
         <line x1={LEFT} x2={WIDTH} y1={y} y2={y} />
         <circle cx={WIDTH - 8} cy={y} r={7} />
       </g>
+    </svg>
+  )
+}
+
+const [LATENT_HEIGHT, LATENT_BOTTOM] = [64, 6]
+
+/** How far the latent state still moved in each step, against the first one. */
+export function LatentChart({ movements, shown }: { movements: readonly number[]; shown: number }) {
+  const { t } = useTranslation('playground')
+  const slot = (WIDTH - LEFT) / movements.length
+  const bar = Math.min(36, slot * 0.68)
+  const spoken = movements.map((share, i) => t('halt.chartStep', { step: i + 1, share: percent(t, share) }))
+  return (
+    <svg
+      className="halt halt--still"
+      viewBox={`0 0 ${WIDTH} ${LATENT_HEIGHT}`}
+      role="img"
+      aria-label={t('halt.latentChart', { steps: spoken.join(', ') })}
+    >
+      <line
+        className="halt__base"
+        x1={LEFT}
+        x2={WIDTH}
+        y1={LATENT_HEIGHT - LATENT_BOTTOM}
+        y2={LATENT_HEIGHT - LATENT_BOTTOM}
+      />
+      {movements.map((share, step) => {
+        const height = Math.max(2, share * (LATENT_HEIGHT - LATENT_BOTTOM - 4))
+        return (
+          <rect
+            // biome-ignore lint/suspicious/noArrayIndexKey: a step is its place in the thought
+            key={step}
+            className="halt__latent"
+            data-shown={step === shown}
+            x={LEFT + slot * (step + 0.5) - bar / 2}
+            y={LATENT_HEIGHT - LATENT_BOTTOM - height}
+            width={bar}
+            height={height}
+            rx={Math.min(3, bar / 3)}
+          />
+        )
+      })}
     </svg>
   )
 }

@@ -1,23 +1,23 @@
 import { Flag, MapPin } from 'lucide-react'
 import { type KeyboardEvent, type PointerEvent, useRef, useState } from 'react'
+import { useTranslation } from '../../i18n/index.ts'
 import { Segmented } from '../../widgets/index.ts'
 import { faults, MAZE, type Maze, withEnd, withWall } from './maze.ts'
-import { placeName, rowsOf, useGridKeys } from './useGridKeys.ts'
+import { placeOf, rowsOf, useGridKeys } from './useGridKeys.ts'
 
 const kinds = ['wall', 'free', 'start', 'goal'] as const
-const names = { wall: 'wall', free: 'open', start: 'start', goal: 'goal' } as const
 const kindOf = (value: number | undefined) => kinds[value ?? 0] ?? 'wall'
 
 type Tool = 'wall' | 'start' | 'goal'
-const tools: { value: Tool; content: string }[] = [
-  { value: 'wall', content: 'Walls' },
-  { value: 'start', content: 'Start' },
-  { value: 'goal', content: 'Goal' },
-]
-
 export function MazeEditor({ maze, onChange }: { maze: Maze; onChange: (cells: number[]) => void }) {
   const { side, cells } = maze
+  const { t } = useTranslation('playground')
   const [tool, setTool] = useState<Tool>('wall')
+  const tools: { value: Tool; content: string }[] = [
+    { value: 'wall', content: t('maze.walls') },
+    { value: 'start', content: t('maze.startTool') },
+    { value: 'goal', content: t('maze.goalTool') },
+  ]
   const { table, current, setCurrent, move } = useGridKeys(side)
   /** What the pointer draws until it is lifted: walls or none. */
   const drawing = useRef<boolean | null>(null)
@@ -52,9 +52,7 @@ export function MazeEditor({ maze, onChange }: { maze: Maze; onChange: (cells: n
   return (
     <div className="editor">
       <table className="maze" data-side={side} ref={table}>
-        <caption className="visually-hidden">
-          Maze. Arrow keys move, W draws or erases a wall, S puts the start here, G the goal.
-        </caption>
+        <caption className="visually-hidden">{t('maze.caption')}</caption>
         <tbody>
           {rowsOf(side).map((row) => (
             <tr key={row[0]}>
@@ -65,7 +63,7 @@ export function MazeEditor({ maze, onChange }: { maze: Maze; onChange: (cells: n
                     className="tile"
                     data-kind={kindOf(cells[cell])}
                     tabIndex={cell === current ? 0 : -1}
-                    aria-label={`${placeName(cell, side)}: ${names[kindOf(cells[cell])]}`}
+                    aria-label={t(`maze.${kindOf(cells[cell])}`, { place: t('place', placeOf(cell, side)) })}
                     onFocus={() => setCurrent(cell)}
                     onKeyDown={onKeyDown}
                     onPointerDown={(event) => onPointerDown(event, cell)}
@@ -86,10 +84,8 @@ export function MazeEditor({ maze, onChange }: { maze: Maze; onChange: (cells: n
           ))}
         </tbody>
       </table>
-      <Segmented label="What a click or Enter draws" options={tools} value={tool} onChange={setTool} />
-      <p className="muted playground__hint">
-        Drag to draw or erase walls. On the keyboard: arrows, W for a wall, S for the start, G for the goal.
-      </p>
+      <Segmented label={t('maze.tool')} options={tools} value={tool} onChange={setTool} />
+      <p className="muted playground__hint">{t('maze.hint')}</p>
     </div>
   )
 }
@@ -98,13 +94,16 @@ interface MazeAnswerProps {
   maze: Maze
   path: readonly number[]
   changed: ReadonlySet<number>
+  /** How much each cell's latent moved, 0 to 5; null where that is not shown. */
+  heat: readonly number[] | null
 }
 
-export function MazeAnswer({ maze, path, changed }: MazeAnswerProps) {
+export function MazeAnswer({ maze, path, changed, heat }: MazeAnswerProps) {
+  const { t } = useTranslation('playground')
   const { side, cells } = maze
   const drawn = new Set(path)
   const wrong = faults(maze, path)
-  const words = `The way of this step: ${path.length} cells, ${changed.size} changed, ${wrong.size} cannot be right.`
+  const words = t('maze.answer', { cells: path.length, changed: changed.size, wrong: wrong.size })
   return (
     // A picture: what a reader needs of 121 cells is how many there are of which kind.
     <table className="maze" data-side={side} role="img" aria-label={words}>
@@ -119,6 +118,7 @@ export function MazeAnswer({ maze, path, changed }: MazeAnswerProps) {
                   data-path={drawn.has(cell)}
                   data-changed={changed.has(cell)}
                   data-wrong={wrong.has(cell)}
+                  data-heat={heat?.[cell]}
                 >
                   <End value={cells[cell]} />
                 </span>

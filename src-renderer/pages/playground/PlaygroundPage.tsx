@@ -1,14 +1,18 @@
-import { BrainCircuit } from 'lucide-react'
-import { useEffect } from 'react'
+import { BrainCircuit, Route } from 'lucide-react'
+import { useEffect, useState } from 'react'
+import { useTranslation } from '../../i18n/index.ts'
 import { useConnection, usePlayground } from '../../stores/context.tsx'
-import { Card, EmptyState, ErrorState } from '../../widgets/index.ts'
+import { Button, Card, EmptyState, ErrorState } from '../../widgets/index.ts'
 import { Pending } from '../Pending.tsx'
 import { ComparePanel } from './ComparePanel.tsx'
 import { QuestionPanel } from './QuestionPanel.tsx'
 import { ThoughtPanel } from './ThoughtPanel.tsx'
+import { Tour } from './Tour.tsx'
 import './playground.css'
 
 export function PlaygroundPage() {
+  const { t } = useTranslation('playground')
+  const [touring, setTouring] = useState(false)
   const tasks = usePlayground((state) => state.tasks)
   const loadError = usePlayground((state) => state.loadError)
   const load = usePlayground((state) => state.load)
@@ -21,12 +25,21 @@ export function PlaygroundPage() {
   return (
     <div className="playground">
       <header className="playground__head">
-        <h1>Playground</h1>
-        <p className="muted">Watch the Tiny Recursive Model think.</p>
+        <div>
+          <h1>{t('title')}</h1>
+          <p className="muted">{t('lead')}</p>
+        </div>
+        {touring || tasks === null || tasks.length === 0 ? null : (
+          <Button onClick={() => setTouring(true)}>
+            <Route size={15} aria-hidden="true" />
+            {t('takeTour')}
+          </Button>
+        )}
       </header>
+      {touring ? <Tour onEnd={() => setTouring(false)} /> : null}
       {tasks === null ? (
-        <Card id="puzzle" title="Question">
-          <Pending what="the tasks" error={loadError} onRetry={() => void load()} />
+        <Card id="puzzle" title={t('question')}>
+          <Pending what={t('theTasks')} error={loadError} onRetry={() => void load()} />
         </Card>
       ) : (
         <>
@@ -42,11 +55,12 @@ export function PlaygroundPage() {
 }
 
 function Panels({ tasks }: { tasks: readonly string[] }) {
+  const { t } = useTranslation('playground')
   if (tasks.length === 0) {
     return (
-      <Card id="puzzle" title="Question">
-        <EmptyState icon={BrainCircuit} title="This host has no recursive model">
-          It comes with the app: install the app again, or run it from a complete checkout.
+      <Card id="puzzle" title={t('question')}>
+        <EmptyState icon={BrainCircuit} title={t('noModel.title')}>
+          {t('noModel.text')}
         </EmptyState>
       </Card>
     )
@@ -61,15 +75,10 @@ function Panels({ tasks }: { tasks: readonly string[] }) {
 }
 
 function About() {
+  const { t } = useTranslation('playground')
   return (
-    <Card id="about-playground" title="What this is">
-      <p className="playground__prose">
-        A small network, far smaller than a language model, that learned each task by practice on examples. It
-        gives an answer, looks at it again and improves it, step by step, and says after each step how sure it
-        is of being done. Where rules can check an answer, the host stops at the first right one; elsewhere it
-        stops when the network is sure. You are charged for the work that was done, from your own account:
-        that is use, not income, and the trade is booked like any other.
-      </p>
+    <Card id="about-playground" title={t('about.title')}>
+      <p className="playground__prose">{t('about.text')}</p>
     </Card>
   )
 }

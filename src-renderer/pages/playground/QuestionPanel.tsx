@@ -1,4 +1,5 @@
 import { Brain, RotateCcw, Shuffle } from 'lucide-react'
+import { useTranslation } from '../../i18n/index.ts'
 import { useConnection, usePlayground } from '../../stores/context.tsx'
 import type { Effort } from '../../stores/playground.ts'
 import { Button, Card, ErrorState, Segmented } from '../../widgets/index.ts'
@@ -7,24 +8,12 @@ import { MazeEditor } from './MazeBoard.tsx'
 import { inOrder, type Question, questionInput, readQuestion, wordsOf } from './questions.ts'
 import { SudokuEditor } from './SudokuBoard.tsx'
 import { sameAnswer } from './thought.ts'
+import type { Words } from './words.ts'
 
-const efforts: { value: Effort; content: string }[] = [
-  { value: 'host', content: 'Host decides' },
-  { value: 'low', content: 'Low' },
-  { value: 'medium', content: 'Medium' },
-  { value: 'high', content: 'High' },
-  { value: 'full', content: 'Full depth' },
-]
-
-const effortWords: Record<Effort, string> = {
-  host: 'As deep as the thermostat chose for work that is sold now.',
-  low: 'A few steps, no second try.',
-  medium: 'More steps; where they do not suffice, a council of noisy tries.',
-  high: 'Most steps and the largest council: it can take long and cost much.',
-  full: 'All 16 steps, right or wrong: what halting early is measured against.',
-}
+const efforts: readonly Effort[] = ['host', 'low', 'medium', 'high', 'full']
 
 export function QuestionPanel({ tasks }: { tasks: readonly string[] }) {
+  const { t } = useTranslation('playground')
   const { task, example, input, drawing, effort, thinking, choose, draw, edit, setEffort, think } =
     usePlayground((state) => state)
   const offline = useConnection(({ phase }) => phase === 'offline')
@@ -33,38 +22,43 @@ export function QuestionPanel({ tasks }: { tasks: readonly string[] }) {
   return (
     <Card
       id="puzzle"
-      title="Question"
+      title={t('question')}
       aside={
         <div className="playground__actions">
           {sameAnswer(example, input) ? null : (
             <Button disabled={held} onClick={() => edit(example)}>
               <RotateCcw size={15} aria-hidden="true" />
-              Undo all
+              {t('undoAll')}
             </Button>
           )}
           <Button disabled={held} busy={drawing} onClick={() => void draw()}>
             {drawing ? null : <Shuffle size={15} aria-hidden="true" />}
-            New puzzle
+            {t('newPuzzle')}
           </Button>
         </div>
       }
     >
-      <fieldset className="playground__fields" disabled={held} aria-label="Kind of question">
+      <fieldset className="playground__fields" disabled={held} aria-label={t('task.kinds')}>
         <Segmented
-          label="Task"
-          options={inOrder(tasks).map((name) => ({ value: name, content: wordsOf(name).label }))}
+          label={t('task.label')}
+          options={inOrder(tasks).map((name) => ({ value: name, content: wordsOf(t, name).label }))}
           value={task}
           onChange={(name) => void choose(name)}
         />
       </fieldset>
-      <p className="muted playground__hint">{wordsOf(task).says}</p>
+      <p className="muted playground__hint">{wordsOf(t, task).says}</p>
       <QuestionBody />
-      <fieldset className="playground__fields" disabled={held} aria-label="How long it may think">
+      <fieldset className="playground__fields" disabled={held} aria-label={t('effort.group')}>
         <span className="playground__label" aria-hidden="true">
-          Effort
+          {t('effort.label')}
         </span>
-        <Segmented label="Effort" options={efforts} value={effort} onChange={setEffort} />
-        <span className="muted playground__hint">{effortWords[effort]}</span>
+        <Segmented
+          label={t('effort.label')}
+          options={efforts.map((value) => ({ value, content: t(`effort.${value}.label`) }))}
+          value={effort}
+          onChange={setEffort}
+        />
+        <span className="muted playground__hint">{t(`effort.${effort}.says`)}</span>
       </fieldset>
       <div className="playground__think">
         <Button
@@ -74,10 +68,10 @@ export function QuestionPanel({ tasks }: { tasks: readonly string[] }) {
           onClick={() => void think()}
         >
           {thinking ? null : <Brain size={16} aria-hidden="true" />}
-          {thinking ? 'Thinking…' : 'Think'}
+          {t(thinking ? 'thinking' : 'think')}
         </Button>
         <p className="muted playground__hint" role="status">
-          {footnote(thinking, offline)}
+          {footnote(t, thinking, offline)}
         </p>
       </div>
       <ThinkError />
@@ -85,10 +79,9 @@ export function QuestionPanel({ tasks }: { tasks: readonly string[] }) {
   )
 }
 
-function footnote(thinking: boolean, offline: boolean): string {
-  if (offline) return 'The host is out of reach; it can think again when it is back.'
-  if (thinking) return 'A thought cannot be interrupted; the question stays as it is until it ends.'
-  return 'You pay from your own account: this is use, not income.'
+function footnote(t: Words, thinking: boolean, offline: boolean): string {
+  if (offline) return t('note.offline')
+  return thinking ? t('note.thinking') : t('note.pays')
 }
 
 function ThinkError() {
@@ -97,22 +90,23 @@ function ThinkError() {
 }
 
 function QuestionBody() {
+  const { t } = useTranslation('playground')
   const { task, example, input, drawError, thinking, draw, edit } = usePlayground((state) => state)
   const offline = useConnection(({ phase }) => phase === 'offline')
   if (input === null || task === null) {
-    return <Pending what="a question" error={drawError} onRetry={() => void draw()} />
+    return <Pending what={t('aQuestion')} error={drawError} onRetry={() => void draw()} />
   }
-  const question = readQuestion(task, input)
-  const given = readQuestion(task, example)
+  const question = readQuestion(t, task, input)
+  const given = readQuestion(t, task, example)
   return (
     <>
       {drawError === null ? null : <ErrorState error={drawError} onRetry={() => void draw()} />}
       {question === null || given === null ? (
         <p className="playground__warning" role="alert">
-          This window cannot show the host’s question. Choose another task, or update the app.
+          {t('unreadable')}
         </p>
       ) : (
-        <fieldset className="playground__board" disabled={thinking || offline} aria-label="Question">
+        <fieldset className="playground__board" disabled={thinking || offline} aria-label={t('question')}>
           <Editor
             question={question}
             given={given}

@@ -1,8 +1,10 @@
 import { Eraser } from 'lucide-react'
 import type { KeyboardEvent } from 'react'
+import { useTranslation } from '../../i18n/index.ts'
 import { Button } from '../../widgets/index.ts'
 import { type Cells, conflicts, placesOf } from './sudoku.ts'
-import { placeName, rowsOf, useGridKeys } from './useGridKeys.ts'
+import { placeOf, rowsOf, useGridKeys } from './useGridKeys.ts'
+import type { Words } from './words.ts'
 
 interface SudokuEditorProps {
   side: number
@@ -13,6 +15,7 @@ interface SudokuEditorProps {
 }
 
 export function SudokuEditor({ side, cells, given, onChange }: SudokuEditorProps) {
+  const { t } = useTranslation('playground')
   const { table, current, setCurrent, goTo, move } = useGridKeys(side)
   const broken = conflicts(side, cells)
 
@@ -31,7 +34,7 @@ export function SudokuEditor({ side, cells, given, onChange }: SudokuEditorProps
   return (
     <div className="editor">
       <table className="sudoku" data-side={side} ref={table}>
-        <caption className="visually-hidden">Sudoku. Arrow keys move, digits fill, Delete clears.</caption>
+        <caption className="visually-hidden">{t('sudoku.caption')}</caption>
         <tbody>
           {rowsOf(side).map((row) => (
             <tr key={row[0]}>
@@ -46,7 +49,13 @@ export function SudokuEditor({ side, cells, given, onChange }: SudokuEditorProps
                       tabIndex={cell === current ? 0 : -1}
                       data-given={isGiven}
                       data-wrong={broken.has(cell)}
-                      aria-label={editorLabel(placeName(cell, side), value, isGiven, broken.has(cell))}
+                      aria-label={editorLabel(
+                        t,
+                        t('place', placeOf(cell, side)),
+                        value,
+                        isGiven,
+                        broken.has(cell),
+                      )}
                       onFocus={() => setCurrent(cell)}
                       onKeyDown={onKeyDown}
                     >
@@ -60,12 +69,12 @@ export function SudokuEditor({ side, cells, given, onChange }: SudokuEditorProps
         </tbody>
       </table>
       {/* biome-ignore lint/a11y/useSemanticElements: no fieldset; these are the keys of one pad */}
-      <div className="pad" role="group" aria-label="Digit for the chosen cell">
+      <div className="pad" role="group" aria-label={t('sudoku.pad')}>
         {Array.from({ length: side }, (_, i) => i + 1).map((digit) => (
           <Button
             key={digit}
             className="pad__key"
-            aria-label={`Put ${digit}`}
+            aria-label={t('sudoku.put', { digit })}
             onClick={() => {
               put(digit)
               goTo(current)
@@ -76,7 +85,7 @@ export function SudokuEditor({ side, cells, given, onChange }: SudokuEditorProps
         ))}
         <Button
           className="pad__key"
-          aria-label="Clear the cell"
+          aria-label={t('sudoku.clear')}
           onClick={() => {
             put(0)
             goTo(current)
@@ -87,7 +96,7 @@ export function SudokuEditor({ side, cells, given, onChange }: SudokuEditorProps
       </div>
       {broken.size === 0 ? null : (
         <p className="playground__warning" role="status">
-          Marked cells repeat a digit, so no answer can be right.
+          {t('sudoku.repeats')}
         </p>
       )}
     </div>
@@ -100,9 +109,10 @@ export function digitOf(key: string, side: number): number | null {
   return /^\d$/.test(key) && Number(key) <= side ? Number(key) : null
 }
 
-function editorLabel(place: string, value: number, given: boolean, broken: boolean): string {
-  if (value === 0) return `${place}: blank`
-  return `${place}: ${value}, ${given ? 'given' : 'yours'}${broken ? ', repeated' : ''}`
+function editorLabel(t: Words, place: string, digit: number, given: boolean, broken: boolean): string {
+  if (digit === 0) return t('sudoku.blank', { place })
+  const who = given ? 'given' : 'yours'
+  return t(broken ? (`sudoku.${who}Repeated` as const) : (`sudoku.${who}` as const), { place, digit })
 }
 
 interface SudokuAnswerProps {
@@ -110,13 +120,16 @@ interface SudokuAnswerProps {
   question: Cells
   answer: Cells
   changed: ReadonlySet<number>
+  /** How much each cell's latent moved, 0 to 5; null where that is not shown. */
+  heat: readonly number[] | null
 }
 
-export function SudokuAnswer({ side, question, answer, changed }: SudokuAnswerProps) {
+export function SudokuAnswer({ side, question, answer, changed, heat }: SudokuAnswerProps) {
+  const { t } = useTranslation('playground')
   const wrong = sudokuFaults(side, question, answer)
   return (
     <table className="sudoku" data-side={side}>
-      <caption className="visually-hidden">The answer of this step</caption>
+      <caption className="visually-hidden">{t('sudoku.answer')}</caption>
       <tbody>
         {rowsOf(side).map((row) => (
           <tr key={row[0]}>
@@ -127,11 +140,12 @@ export function SudokuAnswer({ side, question, answer, changed }: SudokuAnswerPr
                   data-given={(question[cell] ?? 0) > 0}
                   data-changed={changed.has(cell)}
                   data-wrong={wrong.has(cell)}
+                  data-heat={heat?.[cell]}
                 >
                   {answer[cell]}
                   <span className="visually-hidden">
-                    {changed.has(cell) ? ' changed' : ''}
-                    {wrong.has(cell) ? ' breaks a rule' : ''}
+                    {changed.has(cell) ? ` ${t('sudoku.changed')}` : ''}
+                    {wrong.has(cell) ? ` ${t('sudoku.wrong')}` : ''}
                   </span>
                 </span>
               </td>

@@ -1,21 +1,24 @@
 import { Brain, ChevronLeft, ChevronRight, CircleCheck, CircleHelp, CircleX, Pause, Play } from 'lucide-react'
 import { useEffect, useId, useState } from 'react'
-import { formatFlop, formatTrm, groupDigits, plural, shortHex } from '../../format/index.ts'
+import { formatFlop, formatPercent, formatTrm, groupDigits, shortHex } from '../../format/index.ts'
+import { useTranslation } from '../../i18n/index.ts'
 import { usePlayground } from '../../stores/context.tsx'
 import type { Thought } from '../../stores/playground.ts'
-import { Badge, Button, Card, EmptyState, Skeleton, Stat } from '../../widgets/index.ts'
-import { HaltChart } from './HaltChart.tsx'
+import { Badge, Button, Card, EmptyState, Segmented, Skeleton, Stat } from '../../widgets/index.ts'
+import { HaltChart, LatentChart } from './HaltChart.tsx'
 import { MazeAnswer } from './MazeBoard.tsx'
 import { faults } from './maze.ts'
 import { type Answer, asksSeveral, type Question, readAnswer, readQuestion } from './questions.ts'
 import { SudokuAnswer, sudokuFaults } from './SudokuBoard.tsx'
-import { changedCells, percent, sameAnswer, savingOf, stopAt } from './thought.ts'
+import { changedCells, heatOf, movements, percent, sameAnswer, savingOf, stopAt } from './thought.ts'
+import type { Words } from './words.ts'
 
 const STEP_MS = 800
 /** Above this the host takes the network at its word, where no rules can be checked. */
 const HOST_THRESHOLD = 0.5
 
 export function ThoughtPanel() {
+  const { t } = useTranslation('playground')
   const thought = usePlayground((state) => state.thought)
   const thinking = usePlayground((state) => state.thinking)
   const stale = usePlayground(
@@ -24,22 +27,22 @@ export function ThoughtPanel() {
   return (
     <Card
       id="thought"
-      title="Thought"
+      title={t('thought.title')}
       aside={thought === null ? null : <Verdict verified={thought.verified} />}
     >
       {thought === null ? (
         thinking ? (
-          <Skeleton label="The model is thinking" />
+          <Skeleton label={t('thought.loading')} />
         ) : (
-          <EmptyState icon={Brain} title="No thought yet">
-            Press Think: every step of the answer appears here, with how sure the network was.
+          <EmptyState icon={Brain} title={t('thought.empty.title')}>
+            {t('thought.empty.text')}
           </EmptyState>
         )
       ) : (
         <>
           {stale ? (
             <p className="playground__warning" role="status">
-              You have changed the question since. This thought is about the one before.
+              {t('thought.stale')}
             </p>
           ) : null}
           <ThoughtBody key={thought.tradeId} thought={thought} />
@@ -50,20 +53,21 @@ export function ThoughtPanel() {
 }
 
 function Verdict({ verified }: { verified: boolean | null }) {
+  const { t } = useTranslation('playground')
   if (verified === null) {
     return (
       <Badge>
-        <CircleHelp size={13} aria-hidden="true" /> Cannot be checked by rules
+        <CircleHelp size={13} aria-hidden="true" /> {t('thought.unchecked')}
       </Badge>
     )
   }
   return verified ? (
     <Badge tone="earning">
-      <CircleCheck size={13} aria-hidden="true" /> Verified by the rules
+      <CircleCheck size={13} aria-hidden="true" /> {t('thought.verified')}
     </Badge>
   ) : (
     <Badge tone="bad">
-      <CircleX size={13} aria-hidden="true" /> Not a right answer
+      <CircleX size={13} aria-hidden="true" /> {t('thought.wrong')}
     </Badge>
   )
 }
@@ -73,12 +77,14 @@ function prefersStillness(): boolean {
 }
 
 function ThoughtBody({ thought }: { thought: Thought }) {
+  const { t } = useTranslation('playground')
   const { steps } = thought
   const last = steps.length - 1
   const [still] = useState(prefersStillness)
   const [shown, setShown] = useState(still ? last : 0)
   const [playing, setPlaying] = useState(!still && last > 0)
   const [threshold, setThreshold] = useState(HOST_THRESHOLD)
+  const [view, setView] = useState<View>('answer')
   const stop = stopAt(steps, threshold)
 
   useEffect(() => {
@@ -104,27 +110,43 @@ function ThoughtBody({ thought }: { thought: Thought }) {
     <>
       <div className="thought">
         <div className="thought__board">
-          <StepView thought={thought} step={shown} />
+          {hasBoard(t, thought) ? (
+            <Segmented
+              label={t('thought.view')}
+              options={[
+                { value: 'answer', content: t('thought.viewAnswer') },
+                { value: 'latent', content: t('thought.viewLatent') },
+              ]}
+              value={view}
+              onChange={setView}
+            />
+          ) : null}
+          <StepView thought={thought} step={shown} view={view} />
           <div className="scrubber">
-            <Button icon aria-label="Step back" disabled={shown === 0} onClick={() => go(shown - 1)}>
+            <Button icon aria-label={t('thought.back')} disabled={shown === 0} onClick={() => go(shown - 1)}>
               <ChevronLeft size={16} aria-hidden="true" />
             </Button>
             <input
               type="range"
-              aria-label="Step of the thought"
-              aria-valuetext={`Step ${shown + 1} of ${steps.length}`}
+              aria-label={t('thought.scrubber')}
+              aria-valuetext={t('thought.stepOf', { step: shown + 1, count: steps.length })}
               min={1}
               max={Math.max(1, steps.length)}
               value={shown + 1}
               disabled={last <= 0}
               onChange={(event) => go(event.target.valueAsNumber - 1)}
             />
-            <Button icon aria-label="Step forward" disabled={shown >= last} onClick={() => go(shown + 1)}>
+            <Button
+              icon
+              aria-label={t('thought.forward')}
+              disabled={shown >= last}
+              onClick={() => go(shown + 1)}
+            >
               <ChevronRight size={16} aria-hidden="true" />
             </Button>
             <Button
               icon
-              aria-label={playing ? 'Pause the steps' : 'Play the steps'}
+              aria-label={t(playing ? 'thought.pause' : 'thought.play')}
               disabled={last <= 0}
               onClick={play}
             >
@@ -133,7 +155,7 @@ function ThoughtBody({ thought }: { thought: Thought }) {
           </div>
         </div>
         <div className="thought__halt">
-          <h3>How sure it was of being done</h3>
+          <h3>{t('halt.title')}</h3>
           <HaltChart
             probabilities={steps.map(({ haltProbability }) => haltProbability)}
             shown={shown}
@@ -142,6 +164,8 @@ function ThoughtBody({ thought }: { thought: Thought }) {
             onThreshold={setThreshold}
           />
           <Threshold thought={thought} threshold={threshold} stop={stop} onChange={setThreshold} />
+          <h3>{t('halt.latent')}</h3>
+          <LatentChart movements={movements(steps)} shown={shown} />
         </div>
       </div>
       <Cost thought={thought} />
@@ -149,34 +173,44 @@ function ThoughtBody({ thought }: { thought: Thought }) {
   )
 }
 
-function StepView({ thought, step }: { thought: Thought; step: number }) {
+type View = 'answer' | 'latent'
+
+const hasBoard = (t: Words, { task, input }: Thought): boolean =>
+  readQuestion(t, task, input)?.kind !== 'facts'
+
+function StepView({ thought, step, view }: { thought: Thought; step: number; view: View }) {
+  const { t } = useTranslation('playground')
   const { task, input, steps } = thought
   const current = steps[step]
-  const question = readQuestion(task, input)
-  const answer = readAnswer(task, current?.answer)
-  const before = step === 0 ? null : readAnswer(task, steps[step - 1]?.answer)
+  const question = readQuestion(t, task, input)
+  const answer = readAnswer(t, task, current?.answer)
+  const before = step === 0 ? null : readAnswer(t, task, steps[step - 1]?.answer)
   if (current === undefined || question === null || answer === null) {
     return (
       <p className="playground__warning" role="alert">
-        This window cannot show the answer of this step.
+        {t('thought.unreadable')}
       </p>
     )
   }
   const changed = changedCells(answer, before)
   return (
     <>
-      <StepBoard question={question} answer={answer} changed={changed} />
+      <StepBoard
+        question={question}
+        answer={answer}
+        changed={changed}
+        heat={view === 'latent' ? heatOf(steps, step) : null}
+      />
       <p className="thought__words figures" aria-live="polite">
-        <strong>
-          Step {step + 1} of {steps.length}
-        </strong>{' '}
-        {stepWords(question, answer, before === null ? null : changed.size)} Sure:{' '}
-        {percent(current.haltProbability)}.
+        <strong>{t('thought.stepOf', { step: step + 1, count: steps.length })}</strong>{' '}
+        {stepWords(t, question, answer, before === null ? null : changed.size)}{' '}
+        {t('thought.sure', { share: percent(t, current.haltProbability) })}
       </p>
       {answer.kind === 'said' ? null : (
         <p className="legend muted">
-          <span className="legend__changed">changed in this step</span>
-          <span className="legend__wrong">breaks a rule</span>
+          {view === 'latent' ? <span className="legend__moves">{t('thought.legendMoves')}</span> : null}
+          <span className="legend__changed">{t('thought.legendChanged')}</span>
+          <span className="legend__wrong">{t('thought.legendWrong')}</span>
         </p>
       )}
     </>
@@ -187,29 +221,28 @@ interface StepBoardProps {
   question: Question
   answer: Answer
   changed: ReadonlySet<number>
+  heat: readonly number[] | null
 }
 
-function StepBoard({ question, answer, changed }: StepBoardProps) {
+function StepBoard({ question, answer, changed, heat }: StepBoardProps) {
   if (question.kind === 'sudoku' && answer.kind === 'cells') {
     const { side, cells } = question
-    return <SudokuAnswer side={side} question={cells} answer={answer.cells} changed={changed} />
+    return <SudokuAnswer side={side} question={cells} answer={answer.cells} changed={changed} heat={heat} />
   }
   if (question.kind === 'maze' && answer.kind === 'path') {
-    return <MazeAnswer maze={question} path={answer.path} changed={changed} />
+    return <MazeAnswer maze={question} path={answer.path} changed={changed} heat={heat} />
   }
   return answer.kind === 'said' ? <p className="thought__said">{answer.sentence}</p> : null
 }
 
 /** `changed` is null for the first answer, which nothing came before. */
-function stepWords(question: Question, answer: Answer, changed: number | null): string {
+function stepWords(t: Words, question: Question, answer: Answer, changed: number | null): string {
   const wrong = faultCount(question, answer)
   const parts = [
-    changed === null ? 'The first answer.' : `${plural(changed, 'cell')} changed.`,
-    wrong === 0
-      ? 'No cell breaks a rule.'
-      : `${plural(wrong, 'cell')} ${wrong === 1 ? 'breaks' : 'break'} a rule.`,
+    changed === null ? t('thought.first') : t('thought.cellsChanged', { count: changed }),
+    wrong === 0 ? t('thought.noneWrong') : t('thought.cellsWrong', { count: wrong }),
   ]
-  if (answer.kind === 'said') return changed === null ? 'The first answer.' : ''
+  if (answer.kind === 'said') return changed === null ? t('thought.first') : ''
   return parts.join(' ')
 }
 
@@ -229,11 +262,12 @@ interface ThresholdProps {
 }
 
 function Threshold({ thought, threshold, stop, onChange }: ThresholdProps) {
+  const { t } = useTranslation('playground')
   const sliderId = useId()
   return (
     <div className="threshold">
       <label htmlFor={sliderId}>
-        Halting threshold <strong className="figures">{Math.round(threshold * 100)} %</strong>
+        {t('halt.threshold')} <strong className="figures">{Math.round(threshold * 100)} %</strong>
       </label>
       <input
         id={sliderId}
@@ -245,55 +279,49 @@ function Threshold({ thought, threshold, stop, onChange }: ThresholdProps) {
         onChange={(event) => onChange(event.target.valueAsNumber / 100)}
       />
       <p className="threshold__words figures" role="status">
-        {thresholdWords(thought, stop)}
+        {thresholdWords(t, thought, stop)}
       </p>
     </div>
   )
 }
 
 /** What would have been, had the network's own certainty alone decided when to stop. */
-export function thresholdWords(thought: Thought, stop: number | null): string {
-  const { steps, answer, task } = thought
-  if (stop === null) return 'By itself it would not have stopped in these steps.'
-  const same = sameAnswer(steps[stop]?.answer, answer)
-  const verdict = same ? 'with the same answer as the final one' : 'with another answer than the final one'
-  if (stop === steps.length - 1)
-    return `By itself it would have stopped at step ${stop + 1}, the last: nothing saved.`
-  const saving = savingOf(thought, stop, { several: asksSeveral(task) })
-  const saved =
-    saving === null
-      ? 'What that would have saved is not known: more was computed than these steps.'
-      : `It would have saved ${formatFlop(saving.flop)}, ${formatTrm(saving.amountTrm)}.`
-  return `By itself it would have stopped at step ${stop + 1} of ${steps.length}, ${verdict}. ${saved}`
+export function thresholdWords(t: Words, thought: Thought, stop: number | null): string {
+  const { steps, answer, task, flop } = thought
+  if (stop === null) return t('halt.never')
+  const place = { step: stop + 1, count: steps.length }
+  if (stop === steps.length - 1) return t('halt.last', { step: stop + 1 })
+  const where = t(sameAnswer(steps[stop]?.answer, answer) ? 'halt.same' : 'halt.other', place)
+  const saving = savingOf(thought, stop, { several: asksSeveral(task) && thought.effort !== 'full' })
+  if (saving === null) return `${where} ${t('halt.unknown')}`
+  const share = formatPercent(Number(saving.flop) / Number(flop), 0)
+  const saved = { flop: formatFlop(saving.flop), amount: formatTrm(saving.amountTrm), share }
+  return `${where} ${t('halt.saved', saved)}`
 }
 
 function Cost({ thought }: { thought: Thought }) {
+  const { t } = useTranslation('playground')
   const { steps, verified, councilSteps, cycles, flop, amountTrm, latencyMs, tradeId } = thought
   return (
     <>
       <dl className="thought__stats">
-        <Stat label="Council">{councilSteps === 0 ? 'not needed' : plural(councilSteps, 'step')}</Stat>
-        <Stat label="Network calls">{groupDigits(cycles)}</Stat>
-        <Stat label="Work">{formatFlop(flop)}</Stat>
-        <Stat label="You paid">{formatTrm(amountTrm)}</Stat>
-        <Stat label="Time on the host">{groupDigits(Math.round(latencyMs))} ms</Stat>
-        <Stat label="Trade, on Home">
+        <Stat label={t('cost.council')}>
+          {councilSteps === 0 ? t('cost.notNeeded') : t('cost.steps', { count: councilSteps })}
+        </Stat>
+        <Stat label={t('cost.calls')}>{groupDigits(cycles)}</Stat>
+        <Stat label={t('cost.work')}>{formatFlop(flop)}</Stat>
+        <Stat label={t('cost.paid')}>{formatTrm(amountTrm)}</Stat>
+        <Stat label={t('cost.time')}>{t('cost.ms', { value: groupDigits(Math.round(latencyMs)) })}</Stat>
+        <Stat label={t('cost.trade')}>
           <a href="#trades">
             <code>{shortHex(tradeId)}</code>
           </a>
         </Stat>
       </dl>
       {steps.length > 1 || councilSteps > 0 || verified === null ? null : (
-        <p className="muted playground__hint">
-          One step was enough. A harder question may take more: clear digits, or move walls and ends.
-        </p>
+        <p className="muted playground__hint">{t('cost.oneStep')}</p>
       )}
-      {councilSteps === 0 ? null : (
-        <p className="muted playground__hint">
-          Its first try did not suffice, so several noisy ones ran side by side. The steps shown are those of
-          the one that was chosen.
-        </p>
-      )}
+      {councilSteps === 0 ? null : <p className="muted playground__hint">{t('cost.councilNote')}</p>}
     </>
   )
 }

@@ -1,11 +1,12 @@
 import type { ReactNode } from 'react'
 import { renderToStaticMarkup } from 'react-dom/server'
 import { describe, expect, it } from 'vitest'
+import { i18n } from '../../i18n/index.ts'
 import { StoresProvider } from '../../stores/context.tsx'
 import { createStores } from '../../stores/index.ts'
 import { FakeClient } from '../../testing/fake-client.ts'
 import { sampleQuestion, sampleThought } from '../../testing/reason-samples.ts'
-import { baselineOf, ComparePanel } from './ComparePanel.tsx'
+import { baselinesOf, ComparePanel } from './ComparePanel.tsx'
 import { MazeAnswer } from './MazeBoard.tsx'
 import { PlaygroundPage } from './PlaygroundPage.tsx'
 import { inOrder, questionInput, readAnswer, readQuestion } from './questions.ts'
@@ -22,7 +23,8 @@ const words = (children: ReactNode) =>
     .replaceAll(/\s+/g, ' ')
 
 const input = sampleQuestion('sudoku-6x6', 0)
-const thought = { ...sampleThought('sudoku-6x6'), task: 'sudoku-6x6', input }
+const thought = { ...sampleThought('sudoku-6x6'), task: 'sudoku-6x6', input, effort: 'medium' as const }
+const t = i18n.getFixedT('en', 'playground')
 
 describe('the keyboard on a board', () => {
   it('moves within the board and never off it', () => {
@@ -62,7 +64,9 @@ describe('the answer of a step', () => {
   it('says in words what changed and what breaks a rule', () => {
     const question = new Array<number>(16).fill(0).with(5, 4)
     const answer = [1, 1, 2, 3, 4, 2, ...new Array<number>(10).fill(0)]
-    const html = markup(<SudokuAnswer side={4} question={question} answer={answer} changed={new Set([2])} />)
+    const html = markup(
+      <SudokuAnswer side={4} question={question} answer={answer} changed={new Set([2])} heat={null} />,
+    )
     const cells = html.match(/<td.*?<\/td>/g) ?? []
     expect(cells[0]).toContain('breaks a rule')
     expect(cells[2]).toContain('changed')
@@ -73,32 +77,42 @@ describe('the answer of a step', () => {
 
   it('is counted for who cannot see a maze', () => {
     const maze = sampleQuestion('maze', 0) as { side: number; cells: number[] }
-    const html = markup(<MazeAnswer maze={maze} path={[8, 9]} changed={new Set([9])} />)
+    const html = markup(<MazeAnswer maze={maze} path={[8, 9]} changed={new Set([9])} heat={null} />)
     expect(html).toContain('2 cells, 1 changed, 2 cannot be right')
   })
 })
 
 describe('the halting threshold in words', () => {
   it('says where, what it saves and whether the answer is the same', () => {
-    expect(thresholdWords(thought, 1)).toMatch(/step 2 of 5, with another answer.*saved 3.6 GFLOP, 3 TRM/)
-    expect(thresholdWords(thought, 3)).toMatch(/step 4 of 5, with the same answer.*1.2 GFLOP, 1 TRM/)
-    expect(thresholdWords(thought, 4)).toContain('nothing saved')
-    expect(thresholdWords(thought, null)).toContain('would not have stopped')
-    expect(thresholdWords({ ...thought, councilSteps: 3 }, 1)).toContain('not known')
+    expect(thresholdWords(t, thought, 1)).toMatch(
+      /step 2 of 5, with another answer.*saved 3.6 GFLOP, 3 TRM: 60 % of the work/,
+    )
+    expect(thresholdWords(t, thought, 3)).toMatch(/step 4 of 5, with the same answer.*1.2 GFLOP, 1 TRM/)
+    expect(thresholdWords(t, thought, 4)).toContain('nothing saved')
+    expect(thresholdWords(t, thought, null)).toContain('would not have stopped')
+    expect(thresholdWords(t, { ...thought, councilSteps: 3 }, 1)).toContain('not known')
   })
 })
 
 describe('the comparison', () => {
   it('is made with an exact solver, and only where there is one', () => {
-    expect(baselineOf(thought)).toMatchObject({ name: 'Backtracking', result: 'Right, the same answer' })
-    const maze = { ...sampleThought('maze'), task: 'maze', input: sampleQuestion('maze', 0) }
-    expect(baselineOf(maze)).toMatchObject({ name: 'Breadth-first search', result: 'Right, the same way' })
-    expect(baselineOf({ ...sampleThought('op-sequence'), task: 'op-sequence', input: {} })).toBeNull()
+    expect(baselinesOf(t, thought)).toMatchObject([
+      { name: 'Backtracking', result: 'Right, the same answer' },
+    ])
+    const maze = { ...thought, ...sampleThought('maze'), task: 'maze', input: sampleQuestion('maze', 0) }
+    expect(baselinesOf(t, maze)).toMatchObject([
+      { name: 'Breadth-first search', result: 'Right, the same way' },
+    ])
+    expect(
+      baselinesOf(t, { ...thought, ...sampleThought('op-sequence'), task: 'op-sequence', input: {} }),
+    ).toEqual([])
   })
 
   it('proves what the network cannot', () => {
     const cells = new Array<number>(36).fill(0).with(0, 3).with(1, 3)
-    expect(baselineOf({ ...thought, input: { cells } })?.result).toBe('Proved that there is no solution')
+    expect(baselinesOf(t, { ...thought, input: { cells } })[0]?.result).toBe(
+      'Proved that there is no solution',
+    )
     expect(words(<ComparePanel />)).toBe('')
   })
 })
@@ -107,26 +121,26 @@ describe('questions and answers of the host', () => {
   it('are shown with a board where there is one, and sent back in their own form', () => {
     for (const task of ['sudoku-6x6', 'maze', 'op-sequence', 'funnel-choice']) {
       const asked = sampleQuestion(task, 3)
-      const question = readQuestion(task, asked)
+      const question = readQuestion(t, task, asked)
       if (question === null) throw new Error(`${task} cannot be read`)
       expect(questionInput(question, asked)).toEqual(asked)
-      expect(readAnswer(task, sampleThought(task).answer)).not.toBeNull()
+      expect(readAnswer(t, task, sampleThought(task).answer)).not.toBeNull()
     }
   })
 
   it.each([null, 7, {}, { cells: [1, 2] }, { side: 5, cells: [0] }, { cells: 'x' }])(
     'are not shown as something else when they are %j',
     (wrong) => {
-      expect(readQuestion('sudoku-6x6', wrong)).toBeNull()
-      expect(readQuestion('maze', wrong)).toBeNull()
-      expect(readQuestion('op-sequence', wrong)?.kind).toBe('facts')
+      expect(readQuestion(t, 'sudoku-6x6', wrong)).toBeNull()
+      expect(readQuestion(t, 'maze', wrong)).toBeNull()
+      expect(readQuestion(t, 'op-sequence', wrong)?.kind).toBe('facts')
     },
   )
 
   it('may be of a task that this window does not know', () => {
     expect(inOrder(['chess', 'maze', 'sudoku-9x9'])).toEqual(['sudoku-9x9', 'maze', 'chess'])
-    expect(readQuestion('chess', { board: 'e4' })).toMatchObject({ facts: [{ value: '{"board":"e4"}' }] })
-    expect(readAnswer('chess', { move: 'e5' })).toEqual({ kind: 'said', sentence: '{"move":"e5"}' })
+    expect(readQuestion(t, 'chess', { board: 'e4' })).toMatchObject({ facts: [{ value: '{"board":"e4"}' }] })
+    expect(readAnswer(t, 'chess', { move: 'e5' })).toEqual({ kind: 'said', sentence: '{"move":"e5"}' })
   })
 })
 

@@ -1,5 +1,7 @@
 import { z } from 'zod'
+import type { en } from '../../i18n/en/index.ts'
 import { isSudokuSide } from './sudoku.ts'
+import type { Words } from './words.ts'
 
 /** One named figure of a question that has no board. */
 export interface Fact {
@@ -30,31 +32,25 @@ const History = z.object({ history: z.array(z.number()) })
 const Lead = z.object({ features: z.array(z.number()) })
 const Opportunity = z.object({ candidates: z.array(z.record(z.string(), z.number())) })
 
-interface TaskWords {
-  label: string
-  says: string
+/** Those with a board first. */
+const known = [
+  ...['sudoku-4x4', 'sudoku-6x6', 'sudoku-9x9', 'maze', 'op-sequence', 'pattern-world'],
+  ...['funnel-classification', 'funnel-choice'],
+] as readonly KnownTask[]
+type KnownTask = keyof (typeof en)['playground']['task'] & `${string}${'-' | 'maze'}${string}`
+
+const isKnown = (task: string): task is KnownTask => known.some((name) => name === task)
+
+/** What a task is called, and what it asks for. */
+export function wordsOf(t: Words, task: string): { label: string; says: string } {
+  return isKnown(task)
+    ? { label: t(`task.${task}.label`), says: t(`task.${task}.says`) }
+    : { label: task, says: '' }
 }
 
-const tasks: Record<string, TaskWords> = {
-  'sudoku-4x4': { label: 'Sudoku 4×4', says: 'Every digit once in each row, column and box.' },
-  'sudoku-6x6': { label: 'Sudoku 6×6', says: 'Every digit once in each row, column and box.' },
-  'sudoku-9x9': { label: 'Sudoku 9×9', says: 'Every digit once in each row, column and box.' },
-  maze: { label: 'Maze', says: 'The shortest way from start to goal.' },
-  'op-sequence': { label: 'Arithmetic', says: 'One operation after the other; no value leaves 0 to 199.' },
-  'pattern-world': { label: 'Next number', says: 'The rule behind the numbers changes now and then.' },
-  'funnel-classification': { label: 'Lead', says: 'Will this lead convert? Made-up data.' },
-  'funnel-choice': {
-    label: 'Three candidates',
-    says: 'Which of the three is most likely to convert? Made-up data.',
-  },
-}
-
-export const wordsOf = (task: string): TaskWords => tasks[task] ?? { label: task, says: '' }
-
-/** Those with a board first; a task that this window does not know comes last, by its own name. */
+/** A task that this window does not know comes last, by its own name. */
 export function inOrder(names: readonly string[]): string[] {
-  const known = Object.keys(tasks)
-  const rank = (name: string): number => (known.includes(name) ? known.indexOf(name) : known.length)
+  const rank = (name: string): number => (isKnown(name) ? known.indexOf(name) : known.length)
   return [...names].sort((a, b) => rank(a) - rank(b))
 }
 
@@ -62,7 +58,7 @@ export function inOrder(names: readonly string[]): string[] {
 export const asksSeveral = (task: string): boolean => task === 'funnel-choice'
 
 /** Null where the host's question is not of the form that this window knows. */
-export function readQuestion(task: string, input: unknown): Question | null {
+export function readQuestion(t: Words, task: string, input: unknown): Question | null {
   if (task.startsWith('sudoku-')) {
     const parsed = Sudoku.safeParse(input)
     const side = Math.sqrt(parsed.data?.cells.length ?? 0)
@@ -72,7 +68,10 @@ export function readQuestion(task: string, input: unknown): Question | null {
     const parsed = Maze.safeParse(input)
     return parsed.success ? { kind: 'maze', ...parsed.data } : null
   }
-  return { kind: 'facts', facts: factsOf(task, input) ?? [{ label: 'Question', value: asText(input) }] }
+  return {
+    kind: 'facts',
+    facts: factsOf(t, task, input) ?? [{ label: t('fact.question'), value: asText(t, input) }],
+  }
 }
 
 /** The question in the form that the host takes. */
@@ -81,7 +80,7 @@ export function questionInput(question: Question, input: unknown): unknown {
   return question.kind === 'maze' ? { side: question.side, cells: question.cells } : input
 }
 
-export function readAnswer(task: string, answer: unknown): Answer | null {
+export function readAnswer(t: Words, task: string, answer: unknown): Answer | null {
   if (task.startsWith('sudoku-')) {
     const parsed = Sudoku.safeParse(answer)
     return parsed.success ? { kind: 'cells', cells: parsed.data.cells } : null
@@ -90,38 +89,43 @@ export function readAnswer(task: string, answer: unknown): Answer | null {
     const parsed = MazePath.safeParse(answer)
     return parsed.success ? { kind: 'path', path: parsed.data.path } : null
   }
-  return { kind: 'said', sentence: sentenceOf(task, answer) ?? asText(answer) }
+  return { kind: 'said', sentence: sentenceOf(t, task, answer) ?? asText(t, answer) }
 }
 
 const signs: Record<string, string> = { add: '+', subtract: '−', multiply: '×' }
 
-function factsOf(task: string, input: unknown): Fact[] | null {
+function factsOf(t: Words, task: string, input: unknown): Fact[] | null {
   switch (task) {
     case 'op-sequence': {
       const { data } = OpSequence.safeParse(input)
       if (data === undefined) return null
       const operations = data.operations.map(({ operator, argument }, i) => ({
-        label: `Operation ${i + 1}`,
+        label: t('fact.operation', { number: i + 1 }),
         value: `${signs[operator] ?? operator} ${argument}`,
       }))
-      return [{ label: 'Start', value: String(data.start) }, ...operations]
+      return [{ label: t('fact.start'), value: String(data.start) }, ...operations]
     }
     case 'pattern-world': {
       const { data } = History.safeParse(input)
-      return data === undefined ? null : [{ label: 'So far', value: data.history.join(', ') }]
+      return data === undefined ? null : [{ label: t('fact.soFar'), value: data.history.join(', ') }]
     }
     case 'funnel-classification': {
       const { data } = Lead.safeParse(input)
-      return data?.features.map((value, i) => ({ label: `Feature ${i + 1}`, value: decimal(value) })) ?? null
+      return (
+        data?.features.map((value, i) => ({
+          label: t('fact.feature', { number: i + 1 }),
+          value: decimal(value),
+        })) ?? null
+      )
     }
     case 'funnel-choice': {
       const { data } = Opportunity.safeParse(input)
       return (
         data?.candidates.map((candidate, i) => ({
-          label: `Candidate ${i + 1}`,
-          value: Object.entries(candidate)
-            .map(([name, value]) => `${spaced(name)} ${decimal(value)}`)
-            .join('\n'),
+          label: t('fact.candidate', { number: i + 1 }),
+          value: CANDIDATE_FIGURES.flatMap((name) =>
+            candidate[name] === undefined ? [] : [t(`fact.${name}`, { value: decimal(candidate[name]) })],
+          ).join('\n'),
         })) ?? null
       )
     }
@@ -130,19 +134,38 @@ function factsOf(task: string, input: unknown): Fact[] | null {
   }
 }
 
+/** What a candidate is described by, in the order of the host. */
+export const CANDIDATE_FIGURES = [
+  ...(['impact', 'cultureFit', 'velocity'] as const),
+  ...(['complexity', 'learningRate', 'valueDensity'] as const),
+]
+
 const Said = z.union([
-  z.object({ value: z.number() }).transform(({ value }) => `The result is ${value}.`),
-  z.object({ next: z.number() }).transform(({ next }) => `The next number is ${next}.`),
-  z
-    .object({ converts: z.boolean() })
-    .transform(({ converts }) => (converts ? 'It will convert.' : 'It will not convert.')),
-  z.object({ choice: z.number() }).transform(({ choice }) => `Candidate ${choice + 1}.`),
+  z.object({ value: z.number() }).transform(
+    ({ value }) =>
+      (t: Words) =>
+        t('said.result', { value }),
+  ),
+  z.object({ next: z.number() }).transform(
+    ({ next }) =>
+      (t: Words) =>
+        t('said.next', { value: next }),
+  ),
+  z.object({ converts: z.boolean() }).transform(
+    ({ converts }) =>
+      (t: Words) =>
+        t(converts ? 'said.converts' : 'said.convertsNot'),
+  ),
+  z.object({ choice: z.number() }).transform(
+    ({ choice }) =>
+      (t: Words) =>
+        t('said.candidate', { number: choice + 1 }),
+  ),
 ])
 
-function sentenceOf(task: string, answer: unknown): string | null {
-  return tasks[task] === undefined ? null : (Said.safeParse(answer).data ?? null)
+function sentenceOf(t: Words, task: string, answer: unknown): string | null {
+  return isKnown(task) ? (Said.safeParse(answer).data?.(t) ?? null) : null
 }
 
-const asText = (value: unknown): string => JSON.stringify(value) ?? 'nothing'
+const asText = (t: Words, value: unknown): string => JSON.stringify(value) ?? t('said.nothing')
 const decimal = (value: number): string => value.toFixed(2).replace('-', '−')
-const spaced = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)

@@ -44,6 +44,7 @@ describe('the exact Sudoku solver', () => {
           outcome: 'solved',
           solution: full,
           guesses: 0,
+          nodes: 2,
         })
         const wrong = ((full[cell] ?? 1) % side) + 1
         expect(solveSudoku(side, full.with(cell, wrong)).outcome).toBe('none')

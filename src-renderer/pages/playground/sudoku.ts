@@ -40,6 +40,8 @@ export interface SudokuSearch {
   solution: Cells | null
   /** Digits that were tried where more than one was possible. */
   guesses: number
+  /** Boards that were looked at. */
+  nodes: number
 }
 
 /** Keeps a puzzle with next to no digits from holding the window. */
@@ -47,7 +49,7 @@ const GUESSES_MAX = 100_000
 
 /** Backtracking: always the cell with the fewest digits left, and those in turn. */
 export function solveSudoku(side: number, givens: Cells, guessesMax = GUESSES_MAX): SudokuSearch {
-  if (conflicts(side, givens).size > 0) return { outcome: 'none', solution: null, guesses: 0 }
+  if (conflicts(side, givens).size > 0) return { outcome: 'none', solution: null, guesses: 0, nodes: 0 }
   const places = placesOf(side)
   const cells = [...givens]
   const used = { row: masks(side), column: masks(side), box: masks(side) }
@@ -62,7 +64,7 @@ export function solveSudoku(side: number, givens: Cells, guessesMax = GUESSES_MA
     const taken = (used.row[row] ?? 0) | (used.column[column] ?? 0) | (used.box[box] ?? 0)
     return Array.from({ length: side }, (_, i) => i + 1).filter((digit) => ((taken >> digit) & 1) === 0)
   }
-  let guesses = 0
+  let [guesses, nodes] = [0, 0]
   cells.forEach((digit, cell) => {
     if (digit > 0) flip(cell, digit)
   })
@@ -79,6 +81,7 @@ export function solveSudoku(side: number, givens: Cells, guessesMax = GUESSES_MA
   }
 
   function search(): boolean {
+    nodes += 1
     const next = narrowest()
     if (next === null) return true
     for (const digit of next.digits) {
@@ -93,8 +96,8 @@ export function solveSudoku(side: number, givens: Cells, guessesMax = GUESSES_MA
     return false
   }
 
-  if (search()) return { outcome: 'solved', solution: cells, guesses }
-  return { outcome: guesses > guessesMax ? 'given-up' : 'none', solution: null, guesses }
+  if (search()) return { outcome: 'solved', solution: cells, guesses, nodes }
+  return { outcome: guesses > guessesMax ? 'given-up' : 'none', solution: null, guesses, nodes }
 }
 
 const masks = (side: number): number[] => new Array<number>(side).fill(0)

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { changedCells, percent, savingOf, stopAt } from './thought.ts'
+import { i18n } from '../../i18n/index.ts'
+import { changedCells, HEAT_LEVELS, heatOf, movements, percent, savingOf, stopAt } from './thought.ts'
 
 const probabilities = fc.double({ min: 0, max: 1, noNaN: true })
 const stepsOf = (values: readonly number[]) =>
@@ -69,6 +70,41 @@ describe('what changed', () => {
   })
 })
 
+describe('how far the latent still moved', () => {
+  const anySteps = fc.integer({ min: 1, max: 9 }).chain((cells) =>
+    fc.array(
+      fc
+        .array(fc.double({ min: 0, max: 3, noNaN: true }), { minLength: cells, maxLength: cells })
+        .map((latentChange) => ({ latentChange })),
+      { minLength: 1, maxLength: 6 },
+    ),
+  )
+
+  it('is shaded within its levels, more for what moved more, and measured against the first step', () => {
+    fc.assert(
+      fc.property(anySteps, fc.nat(), (steps, n) => {
+        const step = n % steps.length
+        const heat = heatOf(steps, step)
+        const changes = steps[step]?.latentChange ?? []
+        expect(heat).toHaveLength(changes.length)
+        for (const [i, level] of heat.entries()) {
+          expect(level).toBeGreaterThanOrEqual(0)
+          expect(level).toBeLessThanOrEqual(HEAT_LEVELS)
+          for (const [j, other] of heat.entries()) {
+            if ((changes[i] ?? 0) > (changes[j] ?? 0)) expect(level).toBeGreaterThanOrEqual(other)
+          }
+        }
+        for (const share of movements(steps)) {
+          expect(share).toBeGreaterThanOrEqual(0)
+          expect(share).toBeLessThanOrEqual(1)
+        }
+      }),
+    )
+    expect(movements([{ latentChange: [2, 4] }, { latentChange: [1, 2] }])).toEqual([1, 0.5])
+    expect(heatOf([{ latentChange: [0, 0] }], 0)).toEqual([0, 0])
+  })
+})
+
 describe('a probability in words', () => {
   it.each([
     [0, '0 %'],
@@ -76,5 +112,5 @@ describe('a probability in words', () => {
     [0.034, '3 %'],
     [0.999, 'over 99 %'],
     [1, '100 %'],
-  ])('%d is %s', (value, words) => expect(percent(value)).toBe(words))
+  ])('%d is %s', (value, words) => expect(percent(i18n.getFixedT('en', 'playground'), value)).toBe(words))
 })

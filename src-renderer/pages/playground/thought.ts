@@ -1,5 +1,6 @@
 import type { ThoughtView } from '../../../src-preload/contract/index.ts'
 import type { Answer } from './questions.ts'
+import type { Words } from './words.ts'
 
 type Step = ThoughtView['steps'][number]
 
@@ -49,9 +50,29 @@ export function changedCells(answer: Answer, before: Answer | null): Set<number>
 export const sameAnswer = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b)
 
 /** `0.034` → `3 %`; what is not certain is never shown as 0 % or 100 %. */
-export function percent(probability: number): string {
+export function percent(t: Words, probability: number): string {
   const rounded = Math.round(probability * 100)
-  if (rounded === 0 && probability > 0) return 'under 1 %'
-  if (rounded === 100 && probability < 1) return 'over 99 %'
+  if (rounded === 0 && probability > 0) return t('share.underOne')
+  if (rounded === 100 && probability < 1) return t('share.overNinetyNine')
   return `${rounded} %`
+}
+
+/** How much of a step's latent movement a cell has: 0 for none up to 5, against the most that any cell moved at first. */
+export const HEAT_LEVELS = 5
+
+export function heatOf(steps: readonly Pick<Step, 'latentChange'>[], step: number): number[] {
+  const most = Math.max(0, ...(steps[0]?.latentChange ?? []))
+  const now = steps[step]?.latentChange ?? []
+  return now.map((change) =>
+    most > 0 ? Math.min(HEAT_LEVELS, Math.round((HEAT_LEVELS * change) / most)) : 0,
+  )
+}
+
+/** Mean movement of each step, as a share of the first one's. */
+export function movements(steps: readonly Pick<Step, 'latentChange'>[]): number[] {
+  const means = steps.map(({ latentChange }) =>
+    latentChange.length === 0 ? 0 : latentChange.reduce((sum, value) => sum + value, 0) / latentChange.length,
+  )
+  const most = Math.max(...means)
+  return means.map((mean) => (most > 0 ? mean / most : 0))
 }

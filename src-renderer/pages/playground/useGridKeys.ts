@@ -47,6 +47,8 @@ export function nextCell(key: string, cell: number, side: number): number | null
 export const rowsOf = (side: number): number[][] =>
   Array.from({ length: side }, (_, row) => Array.from({ length: side }, (_, column) => row * side + column))
 
-/** “row 2, column 3”, counted from one. */
-export const placeName = (cell: number, side: number): string =>
-  `row ${Math.floor(cell / side) + 1}, column ${(cell % side) + 1}`
+/** Row and column of a cell, counted from one. */
+export const placeOf = (cell: number, side: number): { row: number; column: number } => ({
+  row: Math.floor(cell / side) + 1,
+  column: (cell % side) + 1,
+})
