@@ -136,7 +136,11 @@ async function sale(
 }
 
 const WAIT_MS = 250
-const WAITS_MAX = 240
+const WAITS_MAX = 1200
+
+/** The host takes so many requests a second from one caller, and none while one of its owner's rules speaks against it. */
+const isForNow = (status: number, answer: string): boolean =>
+  status === 429 || (status === 503 && answer.includes('host_not_earning'))
 
 async function request(url: string, key: string, body: unknown): Promise<unknown> {
   const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' }
@@ -145,15 +149,12 @@ async function request(url: string, key: string, body: unknown): Promise<unknown
       url,
       body === undefined ? { headers } : { method: 'POST', headers, body: JSON.stringify(body) },
     )
-    // The host takes so many requests a second from one caller.
-    if (response.status === 429 && waits < WAITS_MAX) {
-      await response.body?.cancel()
-      await sleep(WAIT_MS)
-      continue
+    const answer = await response.text()
+    if (response.ok) return JSON.parse(answer)
+    if (waits >= WAITS_MAX || !isForNow(response.status, answer)) {
+      throw new Error(`${new URL(url).pathname} answered ${response.status}: ${answer}`)
     }
-    const json: unknown = await response.json()
-    if (response.ok) return json
-    throw new Error(`${new URL(url).pathname} answered ${response.status}: ${JSON.stringify(json)}`)
+    await sleep(WAIT_MS)
   }
 }
 
