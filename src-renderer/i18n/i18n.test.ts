@@ -115,8 +115,9 @@ describe('the words of the window', () => {
     return found
   }
 
-  const components = readdirSync(sources, { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.tsx') && !file.endsWith('.test.tsx'))
+  const components = readdirSync(sources, { recursive: true, encoding: 'utf8' }).filter(
+    (file) => file.endsWith('.tsx') && !file.endsWith('.test.tsx'),
+  )
 
   it('stand in no component', () => {
     expect(components.length).toBeGreaterThan(20)

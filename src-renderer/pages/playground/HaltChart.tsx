@@ -110,7 +110,7 @@ export function LatentChart({ movements, shown }: { movements: readonly number[]
         y2={LATENT_HEIGHT - LATENT_BOTTOM}
       />
       {movements.map((share, step) => {
-        const height = Math.max(2, share * (LATENT_HEIGHT - LATENT_BOTTOM - 4))
+        const height = Math.max(2, Math.sqrt(share) * (LATENT_HEIGHT - LATENT_BOTTOM - 4))
         return (
           <rect
             // biome-ignore lint/suspicious/noArrayIndexKey: a step is its place in the thought

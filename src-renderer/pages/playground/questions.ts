@@ -168,4 +168,5 @@ function sentenceOf(t: Words, task: string, answer: unknown): string | null {
 }
 
 const asText = (t: Words, value: unknown): string => JSON.stringify(value) ?? t('said.nothing')
-const decimal = (value: number): string => value.toFixed(2).replace('-', '−')
+/** No −0.00: what rounds to nothing has no sign. */
+const decimal = (value: number): string => (Math.round(value * 100) / 100 || 0).toFixed(2).replace('-', '−')

@@ -57,11 +57,15 @@ export function percent(t: Words, probability: number): string {
   return `${rounded} %`
 }
 
-/** How much of a step's latent movement a cell has: 0 for none up to 5, against the most that any cell moved at first. */
+/**
+ * How much of a step's latent movement a cell has: 0 for none up to 5. The first step moves every cell far, from where all
+ * start; the scale is therefore that of the steps after it, where there are any.
+ */
 export const HEAT_LEVELS = 5
 
 export function heatOf(steps: readonly Pick<Step, 'latentChange'>[], step: number): number[] {
-  const most = Math.max(0, ...(steps[0]?.latentChange ?? []))
+  const scale = steps.length > 1 ? steps.slice(1) : steps
+  const most = Math.max(0, ...scale.flatMap(({ latentChange }) => latentChange))
   const now = steps[step]?.latentChange ?? []
   return now.map((change) =>
     most > 0 ? Math.min(HEAT_LEVELS, Math.round((HEAT_LEVELS * change) / most)) : 0,
