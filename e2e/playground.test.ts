@@ -74,7 +74,7 @@ withBrowser('the Playground with a real host', () => {
     const thought = part(page, 'Thought')
     const paid = await thought.getByText(/^\d+ TRM$/).textContent()
     await thought.getByRole('link').click()
-    const trades = part(page, 'Trades')
+    const trades = part(page, 'Latest trades')
     await trades.getByText('trm-sudoku-6x6').first().waitFor()
     await trades
       .getByText(String(paid?.replace(' TRM', '')), { exact: false })
