@@ -1,5 +1,6 @@
 import { hexFromBytes } from '../../src-main/kernel/index.ts'
-import { tradeLeafHash } from '../../src-main/ledger/index.ts'
+import { type SignedTrade, tradeLeafHash } from '../../src-main/ledger/index.ts'
+import { jobKey } from '../../src-main/market/index.ts'
 import type { House } from './house.ts'
 
 const idsWith = (house: House, other: string): string[] =>
@@ -42,7 +43,14 @@ function knowsLateSettlement(left: House, right: House): boolean {
 
 /** Trades of all others that a host should have heard of and has not. */
 export function unheard(houses: readonly House[]): string[] {
-  const all = new Set(houses.flatMap((house) => houses.flatMap(({ id }) => idsWith(house, id))))
+  const all = new Set<string>()
+  // Of a job that two hosts have booked differently, the higher amount counts.
+  const highest = new Map<string, SignedTrade>()
+  for (const trade of houses.flatMap(({ books }) => books.mesh.page(0, 1_000_000))) {
+    const known = highest.get(jobKey(trade.terms))
+    if (!known || known.terms.amountTrm < trade.terms.amountTrm) highest.set(jobKey(trade.terms), trade)
+  }
+  for (const { terms } of highest.values()) all.add(hexFromBytes(tradeLeafHash(terms)))
   return houses.flatMap((house) =>
     [...all]
       .filter((id) => !house.market.node.observedTrade(id))

@@ -151,7 +151,7 @@ export function createHostMarket(
     log: {
       head: () => rules.head(),
       page: async (from, limit) => rules.page(from, limit),
-      hasBooked: (terms) => rules.hasBooked(terms),
+      bookedAs: (terms) => rules.bookedAs(terms),
     },
     sell: (sale) => sellToHost(serving, sale),
     adopt: (trade) => adopt(ports, trade),

@@ -7,6 +7,7 @@ import {
   type SignedTrade,
   type TradeTerms,
   TransparencyTree,
+  tradeLeafHash,
 } from '../ledger/index.ts'
 import { jobKey } from '../market/index.ts'
 
@@ -53,8 +54,8 @@ export interface MeshRules {
   /** Number of trades with other hosts, and the RFC 6962 root over their signed bytes in the order of booking. */
   head(): { size: number; rootHex: string }
   page(from: number, limit: number): SignedTrade[]
-  /** Whether a job of these parties is booked, at whatever amount. */
-  hasBooked(terms: Pick<TradeTerms, 'provider' | 'nonce'>): boolean
+  /** Id of the trade as which a job is booked, at whatever amount; null: it is not. */
+  bookedAs(terms: Pick<TradeTerms, 'provider' | 'nonce'>): string | null
   /** Newest first. */
   disputes(): Disputed[]
   isAllowed(consumer: string): boolean
@@ -66,13 +67,13 @@ export function createMeshRules(): MeshRules {
   let trades: SignedTrade[] = []
   let disputes: Disputed[] = []
   let tree = new TransparencyTree()
-  const jobs = new Set<string>()
+  const jobs = new Map<string, string>()
   const allowed = new Set<string>()
   let listener: (trade: SignedTrade) => void = () => undefined
   const note = (trade: SignedTrade): void => {
     trades.push(trade)
     tree.append(canonicalTradeBytes(trade.terms))
-    jobs.add(jobKey(trade.terms))
+    jobs.set(jobKey(trade.terms), hexFromBytes(tradeLeafHash(trade.terms)))
   }
   return {
     observe: (event) => {
@@ -97,7 +98,7 @@ export function createMeshRules(): MeshRules {
     },
     head: () => ({ size: tree.size, rootHex: hexFromBytes(tree.root()) }),
     page: (from, limit) => trades.slice(from, from + limit),
-    hasBooked: (terms) => jobs.has(jobKey(terms)),
+    bookedAs: (terms) => jobs.get(jobKey(terms)) ?? null,
     disputes: () => disputes,
     isAllowed: (consumer) => allowed.has(consumer),
     onTrade: (hear) => {

@@ -45,8 +45,8 @@ export interface MarketPorts {
   log: {
     head(): PriceSignal['log']
     page(from: number, limit: number): Promise<SignedTrade[]>
-    /** Whether a job of this host, by its nonce, is booked. */
-    hasBooked(trade: SignedTrade['terms']): boolean
+    /** Id of the trade as which a job of this host is booked; null: it is not. */
+    bookedAs(trade: SignedTrade['terms']): string | null
   }
   sell(sale: Sale): AsyncGenerator<SaleEvent, void, void>
   /** Books a trade that this host has signed and does not know. @throws TiramiError */
@@ -397,7 +397,11 @@ export class MarketNode {
     const own = this.#ports.key.publicKeyHex
     if (terms.provider !== own && terms.consumer !== own) return
     const job = jobKey(terms)
-    if (this.#buying.has(job) || this.#ports.log.hasBooked(terms)) return
+    if (this.#buying.has(job)) return
+    const booked = this.#ports.log.bookedAs(terms)
+    // The other side has booked more than this one, which had waited for it in vain.
+    if (booked !== null && booked !== tradeIdOf(terms)) this.#settledLate(trade)
+    if (booked !== null) return
     // The consumer's last word about a job whose connection is gone, by another way.
     if (this.#seller.hear(trade)) return
     await this.#ports.adopt(trade).catch(() => undefined)
