@@ -100,16 +100,21 @@ function kernelTable(kernels: readonly KernelFigure[]): string {
   return table(['kernel', 'GFLOP/s', 'plain C, -O3', 'ratio'], rows)
 }
 
-export function markdownOf({ machine, tasks, trainings, kernels }: Results): string {
+/** `missing` names what has not been measured, so that no gap goes unseen. */
+export function markdownOf(
+  { machine, tasks, trainings, kernels }: Results,
+  missing: readonly string[],
+): string {
   const parts = [
     '# What the recursive model can do',
     `Written by \`npm run bench:recursion\` on ${machine}. The numbers are also in [results.json](results.json).`,
     '![Accuracy by supervision step](accuracy-by-step.svg)',
     '## Accuracy by supervision step',
     'Percent of unseen questions whose whole answer is right, with Wilson 95 % intervals, for the weights that ship. ' +
-      'No training set holds any of the questions, nor a mirror image of one. Mazes of side 21 and 31 are asked of ' +
-      'the network that was trained on side 11.',
+      'No training set holds any of the questions, nor a mirror image of one. Mazes are learned up to side 11; larger ' +
+      'ones are asked without further training.',
     accuracyTable(tasks),
+    ...(missing.length > 0 ? [`Not measured in this report: ${missing.join(', ')}.`] : []),
     '## Stopping when sure',
     'A question stops once the halting head has been surer than not in two steps in a row, at the latest at the last ' +
       'step of the second column. A step that is not taken is not computed.',

@@ -1,6 +1,6 @@
 // What the recursive networks can do, into docs/recursion: Markdown, JSON and the picture of accuracy by step.
 //
-// npm run bench:recursion [-- TASK-OR-TITLE …]                  the weights that ship, and the kernels against plain C
+// npm run bench:recursion [-- kernels | TASK | TITLE …]         the weights that ship, and the kernels against plain C
 // npm run bench:recursion -- --train [--seeds 1,2,3] [TASK …]   trains anew instead; an hour or more
 //
 // A run of some tasks replaces their figures and keeps the others'.
@@ -41,7 +41,8 @@ function record(change: (known: Results) => Partial<Results>): void {
   const results = { ...known, machine: machine(), ...change(known) }
   mkdirSync(FOLDER, { recursive: true })
   writeFileSync(RESULTS, `${JSON.stringify(results, null, 1)}\n`)
-  writeFileSync(join(FOLDER, 'README.md'), markdownOf(results))
+  const missing = titles.filter((title) => results.tasks.every((figures) => figures.title !== title))
+  writeFileSync(join(FOLDER, 'README.md'), markdownOf(results, missing))
   const deliberating = results.tasks.filter(({ byStep }) => byStep.length >= 16)
   writeFileSync(join(FOLDER, 'accuracy-by-step.svg'), pictureOf(deliberating))
 }
@@ -72,7 +73,7 @@ async function main(): Promise<void> {
     }
     return
   }
-  if (positionals.length === 0) {
+  if (positionals.length === 0 || chosen.has('kernels')) {
     const kernels = measureKernels()
     record(() => ({ kernels }))
   }
