@@ -90,6 +90,8 @@ withBrowser('every page, by axe-core', () => {
     const language = page.getByRole('button', { name: /Language/ })
     await pressUntilFocused(page, 'Shift+Tab', language)
     await page.keyboard.press('Enter')
+    // The list takes the keyboard a moment after it is drawn.
+    await expect.poll(() => page.evaluate(() => document.activeElement?.getAttribute('role'))).toBe('option')
     await pressUntilFocused(page, 'ArrowDown', page.getByRole('option', { name: '日本語' }))
     await page.keyboard.press('Enter')
     await expect.poll(() => page.evaluate(() => document.documentElement.lang)).toBe('ja')
