@@ -67,8 +67,3 @@ export function formatMoney(amount: number, currency: string): string {
     return `${formatNumber(amount, digits)} ${currency}`
   }
 }
-
-/** English only; translated text counts through its own JSON (`key_one`, `key_other`). */
-export function plural(count: number, one: string, many = `${one}s`): string {
-  return `${groupDigits(count)} ${count === 1 ? one : many}`
-}

@@ -7,7 +7,6 @@ import {
   formatMemory,
   formatTrm,
   groupDigits,
-  plural,
   withSiPrefix,
 } from './amounts.ts'
 import { shortHex } from './hex.ts'
@@ -52,8 +51,6 @@ describe('amounts', () => {
     expect(formatMemory(16 * 2 ** 30)).toBe('16.0 GiB')
     expect(formatMemory(2 ** 30 - 1)).toBe('1023 MiB')
     expect(formatCompact(8_000)).toBe('8k')
-    expect(plural(1, 'trade')).toBe('1 trade')
-    expect(plural(2_000, 'trade')).toBe('2,000 trades')
   })
 })
 

@@ -8,7 +8,6 @@ export {
   formatPercent,
   formatTrm,
   groupDigits,
-  plural,
   withSiPrefix,
 } from './amounts.ts'
 export { shortHex } from './hex.ts'
