@@ -73,8 +73,8 @@ export interface Finding {
 /** A load that lasts no longer is not worth unloading a model for. */
 const CPU_ENTER_MS = 20_000
 const MEMORY_ENTER_MS = 10_000
-/** A reading older than this says nothing any more. */
-export const READING_MAX_AGE_MS = 45_000
+/** A reading older than this says nothing any more. Three looks may be late: a machine that works hard looks late. */
+export const READING_MAX_AGE_MS = 120_000
 /** How far below its limit a figure must fall before the rule lets go. */
 const TEMPERATURE_BAND_C = 5
 const BATTERY_BAND_PERCENT = 5

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { type EarningPolicy, EarningReasonCode } from '../../src-preload/contract/index.ts'
 import { decideEarning, INITIAL_POLICY_STATE, type PolicyResult, type PolicyState } from './policy.ts'
 import type { EarningSnapshot, PolicyInput } from './policy-rules.ts'
+import { READING_MAX_AGE_MS } from './policy-rules.ts'
 import { reasonSentence } from './policy-sentences.ts'
 import { known, quietInput, quietMachine, unknown } from './testing/snapshots.ts'
 
@@ -245,9 +246,10 @@ describe('one look', () => {
   })
 
   it('an old reading is no reading', () => {
+    const readAtMs = T - READING_MAX_AGE_MS - SECOND
     const old = {
-      ...quietMachine(T - 60 * SECOND),
-      power: known({ onBattery: false, percent: null }, T - 60 * SECOND),
+      ...quietMachine(readAtMs),
+      power: known({ onBattery: false, percent: null }, readAtMs),
     }
     const before = first({})
     const later = (atMs: number) => input({ snapshot: old }, atMs)
