@@ -293,7 +293,7 @@ withBrowser('the Playground in states that are hard to come by', () => {
   it('speaks Japanese throughout', async () => {
     const japanese = await browser.newPage({ viewport: { width: 1440, height: 900 }, locale: 'ja-JP' })
     await open('earning', japanese)
-    await japanese.getByRole('heading', { name: 'プレイグラウンド' }).waitFor()
+    await japanese.getByRole('heading', { name: 'お試し' }).waitFor()
     await japanese.getByRole('button', { name: 'ツアーを始める' }).click()
     await japanese.getByRole('button', { name: '考える', exact: true }).click()
     await japanese.getByText('規則で確認済み').waitFor()

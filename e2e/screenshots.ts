@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util'
 import { type Browser, chromium, type Page } from 'playwright'
 import { pageNames, pages } from '../src-renderer/app/pages.ts'
 import { type HostProcess, root, startHeadless, temporaryDirectory } from './support/host.ts'
+import { openWindow } from './support/window-calls.ts'
 
 const { values } = parseArgs({ options: { out: { type: 'string', default: 'docs/screens' } } })
 const out = resolve(root, values.out)
@@ -49,6 +50,24 @@ async function work(host: HostProcess): Promise<void> {
   }
 }
 
+/** A guest has the recursive model think, deep and shallow. */
+async function think(host: HostProcess): Promise<void> {
+  const token = await guestToken(host, 'Puzzle club')
+  const { call } = await openWindow(host)
+  const { tasks } = await call('reason.tasks', {})
+  for (const effort of ['low', 'medium', 'high', 'full']) {
+    for (const [seed, task] of [...tasks, ...tasks].entries()) {
+      const { input } = await call('reason.example', { task, seed })
+      const answer = await host.api('/tirami/reason', {
+        method: 'POST',
+        body: JSON.stringify({ task, input, effort }),
+        headers: { authorization: `Bearer ${token}` },
+      })
+      await answer.text()
+    }
+  }
+}
+
 async function setPrices(page: Page): Promise<void> {
   await page.getByRole('button', { name: 'Set prices' }).click()
   const dialog = page.getByRole('dialog', { name: 'Your prices' })
@@ -70,6 +89,12 @@ async function use(page: Page): Promise<void> {
     .getByRole('log')
     .getByText(/^\d+ TRM$/)
     .waitFor()
+  await page.evaluate(() => {
+    location.hash = '#/playground'
+  })
+  await page.getByText('Sudoku 9×9').click()
+  await page.getByRole('button', { name: 'Think', exact: true }).click()
+  await page.getByText('No thought yet').waitFor({ state: 'detached' })
 }
 
 async function open(browser: Browser, host: HostProcess, locale: string): Promise<Page> {
@@ -117,6 +142,7 @@ try {
   rmSync(out, { recursive: true, force: true })
   mkdirSync(out, { recursive: true })
   await work(host)
+  await think(host)
   const page = await open(browser, host, 'en-GB')
   await use(page)
   await shoot(page, pageNames, '')
