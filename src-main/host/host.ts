@@ -331,7 +331,9 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
   const serveFor: HostServices['serve'] = (consumer, request, signal, how) =>
     serve(ports, consumer, request, signal, how)
   const values = () => stewardship.values().mesh
-  const mesh = options.mesh
+  // Safe mode opens nothing to others.
+  const meshChoice = safeMode ? undefined : options.mesh
+  const mesh = meshChoice
     ? await openHostMarket(
         {
           serving: { ...ports, economy },
@@ -350,7 +352,7 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
           mode: () => values().routing,
           onChange: announceMesh,
         },
-        options.mesh,
+        meshChoice,
         options.dataDirectory,
         keys.nodeSeed,
       )
