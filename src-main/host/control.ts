@@ -74,6 +74,8 @@ export interface ControlPorts {
 /** Whoever has the window is the owner. */
 const OPERATOR = 'owner'
 const DEFAULT_CHAT_MAX_TOKENS = 256
+/** A language model answers in one pass of thought, as `x_tirami` says too. */
+const LANGUAGE_MODEL_DEPTH = 1
 /** A window that starts chats and never reads them must not pile up work. */
 const OPEN_CHATS_MAX = 8
 
@@ -231,6 +233,7 @@ async function streamChat(
         completionTokens: receipt.completionTokens,
         amountTrm: String(receipt.amountTrm),
         flop: String(receipt.flop),
+        depth: LANGUAGE_MODEL_DEPTH,
         timeToFirstTokenMs: receipt.timeToFirstTokenMs,
         latencyMs: receipt.latencyMs,
       })
@@ -244,6 +247,7 @@ async function streamChat(
         completionTokens: 0,
         amountTrm: '0',
         flop: '0',
+        depth: 0,
         timeToFirstTokenMs: 0,
         latencyMs: 0,
       })

@@ -250,6 +250,8 @@ export const events = {
     completionTokens: Count,
     amountTrm: TrmAmount,
     flop: FlopCount,
+    /** Passes of the recursion that an answer took: 1 of a language model, 0 of what was stopped unbooked. */
+    depth: z.number().nonnegative(),
     timeToFirstTokenMs: z.number().nonnegative(),
     latencyMs: z.number().nonnegative(),
   }),

@@ -17,6 +17,7 @@ const outcome = {
   completionTokens: 2,
   amountTrm: '1',
   flop: '12',
+  depth: 1,
   timeToFirstTokenMs: 5,
   latencyMs: 9,
 }

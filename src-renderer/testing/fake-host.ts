@@ -326,6 +326,7 @@ export class FakeHost {
       completionTokens: words,
       amountTrm: '1',
       flop: flop.toString(),
+      depth: 1,
       timeToFirstTokenMs: 84,
       latencyMs: words * this.chatDelayMs,
     })

@@ -41,6 +41,11 @@ function Cost({ outcome }: { outcome: EventData<'chat.done'> }) {
       {ending === null ? null : <span>{ending}</span>}
       <strong>{formatTrm(outcome.amountTrm)}</strong>
       <span>{formatFlop(outcome.flop)}</span>
+      {outcome.depth === 0 ? null : (
+        <span>
+          {t('cost.depth', { depth: formatNumber(outcome.depth, { maximumSignificantDigits: 3 }) })}
+        </span>
+      )}
       <span>
         {t('cost.tokens', {
           prompt: groupDigits(outcome.promptTokens),

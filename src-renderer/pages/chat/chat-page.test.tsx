@@ -95,7 +95,7 @@ describe('the page', () => {
         name: 'chat.done',
         data: {
           ...{ chatId: CHAT, finishReason: 'stop', promptTokens: 12, completionTokens: 11, amountTrm: '30' },
-          ...{ flop: '30000000000', timeToFirstTokenMs: 100, latencyMs: 600 },
+          ...{ flop: '30000000000', depth: 1, timeToFirstTokenMs: 100, latencyMs: 600 },
         },
       })
     }
@@ -113,6 +113,7 @@ describe('the page', () => {
     ).replaceAll(/<[^>]+>/g, ' ')
     expect(seen).toContain('30 TRM')
     expect(seen).toContain('30 GFLOP')
+    expect(seen).toContain('depth 1')
     expect(seen).toContain('12 in, 11 out')
     // Ten tokens after the first, in half a second.
     expect(seen).toContain('20 tokens/s')
