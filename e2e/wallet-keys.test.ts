@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import OpenAI from 'openai'
 import type { Browser, Page } from 'playwright'
@@ -131,6 +132,29 @@ withBrowser('the Wallet and Keys pages with a real host', () => {
       .getByText(/of it stands on the credit you gave them/)
       .waitFor()
     await part('Balance').getByText('0 TRM paid by your own keys: use, not income').waitFor()
+    await goTo('Keys')
+  })
+
+  it('downloads the statement of a period, the same that the API gives, and its trades as CSV', async () => {
+    await goTo('Wallet')
+    const statement = part('Statement')
+    const download = async (button: string) => {
+      const begun = page.waitForEvent('download')
+      await statement.getByRole('button', { name: button }).click()
+      return readFileSync(await (await begun).path(), 'utf8')
+    }
+    const json = JSON.parse(await download('Statement (JSON)'))
+    const window = `window_start=${json.window_start}&window_end=${json.window_end}`
+    const answer = await fetch(`${new URL(host.ready.api).origin}/settlement?${window}`, {
+      headers: { authorization: `Bearer ${host.ready.apiKey}` },
+    })
+    expect({ ...json, generated_at: 0 }).toEqual({ ...(await answer.json()), generated_at: 0 })
+    expect(json.trades).toHaveLength(1)
+    const rows = (await download('Trades (CSV)')).split('\r\n')
+    expect(rows[1]?.split(',')[0]).toBe(json.trades[0].trade_id)
+    expect(rows).toHaveLength(3)
+    const earned = `${json.trades[0].trm_amount.toLocaleString('en-GB')} TRM`
+    await statement.getByText(earned, { exact: true }).waitFor()
     await goTo('Keys')
   })
 

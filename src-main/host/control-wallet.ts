@@ -11,7 +11,7 @@ const STAKE_DAYS = [7, 30, 90, 365] as const
 export function walletHandlers(
   economy: EconomyService,
   nodeId: string,
-): Pick<Handlers, keyof typeof walletProcedures> {
+): Pick<Handlers, Exclude<keyof typeof walletProcedures, 'wallet.statement'>> {
   const { staking, lending } = economy
   const after =
     <Input>(action: (input: Input) => Promise<unknown>) =>

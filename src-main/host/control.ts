@@ -20,10 +20,12 @@ import { keyHandlers } from './control-keys.ts'
 import { reasonHandlers } from './control-reason.ts'
 import { safetyHandlers } from './control-safety.ts'
 import { type SettingsPorts, settingsHandlers } from './control-settings.ts'
+import { statementHandlers } from './control-statement.ts'
 import { stewardshipHandlers } from './control-stewardship.ts'
 import { walletHandlers } from './control-wallet.ts'
 import type { Earning } from './earning-policy.ts'
 import type { EconomyService } from './economy-service.ts'
+import type { Settlement } from './economy-settlement.ts'
 import type { EnergyMeter } from './energy-meter.ts'
 import type { EventLog } from './events.ts'
 import type { Handlers } from './handlers.ts'
@@ -51,6 +53,7 @@ export interface ControlPorts {
   ledger: Ledger
   safety: Safety
   economy: EconomyService
+  settlement: Settlement
   access: Access
   stewardship: Stewardship
   energy: Pick<EnergyMeter, 'power'>
@@ -104,6 +107,7 @@ export function createControl(ports: ControlPorts): Control {
     'hardware.sensors': () => ports.machine.sensors(),
     ...modelHandlers(ports.desk),
     ...walletHandlers(ports.economy, ports.nodeId),
+    ...statementHandlers({ ...ports, prices: () => ports.stewardship.values().prices }),
     ...keyHandlers(ports),
     ...reasonHandlers(ports.reason),
     'mesh.get': async () => ports.mesh.view(),

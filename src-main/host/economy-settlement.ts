@@ -1,5 +1,5 @@
 import { type Clock, readClockMs, TiramiError } from '../kernel/index.ts'
-import { exportStatement, type Ledger, statementJson } from '../ledger/index.ts'
+import { exportStatement, type Ledger, type Statement } from '../ledger/index.ts'
 
 interface SettlementQuery {
   /** Before the end, when there is no start; 24 by default. */
@@ -15,7 +15,7 @@ interface SettlementQuery {
  * @throws TiramiError STATEMENT_INVALID, SETTLEMENT_TOO_LARGE (400), SETTLEMENT_BUSY (429), CLOCK_UNREADABLE,
  *   and what reading the journal throws
  */
-export type Settlement = (query: SettlementQuery) => Promise<string>
+export type Settlement = (query: SettlementQuery) => Promise<Statement>
 
 const HOUR_MS = 3_600_000
 const DEFAULT_HOURS = 24
@@ -23,7 +23,7 @@ const DEFAULT_HOURS = 24
 const LEDGER_TRADES_MAX = 20_000
 
 /**
- * Settlement statements of the ledger in `directory`, as JSON with the spec's names (section 1.3). Each one reads the
+ * Settlement statements of the ledger in `directory` (spec section 1.3). Each one reads the
  * whole journal and checks it, so there is one at a time, and none of a ledger that is too long for it.
  */
 export function createSettlement(ports: {
@@ -42,7 +42,7 @@ export function createSettlement(ports: {
       const toMs = endMs ?? nowMs
       const fromMs = startMs ?? Math.max(0, toMs - hours * HOUR_MS)
       const [from, to] = [fromMs, toMs].map((atMs) => new Date(atMs).toISOString())
-      return statementJson(await exportStatement(directory, { from, to, price: referencePrice, nowMs }))
+      return await exportStatement(directory, { from, to, price: referencePrice, nowMs })
     } finally {
       busy = false
     }

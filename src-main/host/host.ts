@@ -358,7 +358,9 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
       )
     : null
   engine.onChange(() => mesh?.node.announceSoon())
+  const settlement = createSettlement({ directory: join(options.dataDirectory, 'ledger'), ledger, clock })
   const control = createControl({
+    settlement,
     status,
     mesh: { view: meshView, allowKey: async (...key) => mesh?.allowKey(...key) },
     earning,
@@ -403,7 +405,7 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     reasonTasks: () => reasoning.tasks(),
     serveReason: (consumer, request, signal) => serveReason(ports, reasoning, consumer, request, signal),
     signedHead: () => signedHead(ledger, keys.node, readClockMs(clock)),
-    settlement: createSettlement({ directory: join(options.dataDirectory, 'ledger'), ledger, clock }),
+    settlement,
     ledger,
     nodeId: keys.node.publicKeyHex,
     control,

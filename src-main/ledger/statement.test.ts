@@ -33,7 +33,7 @@ function trade(
     },
     providerSignature: new Uint8Array(64),
     consumerSignature: new Uint8Array(64),
-    facts: { flop: 5n },
+    facts: { flop: 5n, ownKey: false },
   }
 }
 

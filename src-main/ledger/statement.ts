@@ -1,6 +1,6 @@
 import { hexFromBytes, MerkleLog } from '../kernel/index.ts'
 import { statementInvalid } from './errors.ts'
-import { Decimal, type ExactJson, exactJson } from './exact-json.ts'
+import { Decimal, exactJson } from './exact-json.ts'
 import { tradeLeafHash } from './trade.ts'
 import type { SignedTrade } from './types.ts'
 
@@ -13,7 +13,7 @@ export interface Window {
 }
 
 /** A trade as a statement needs it. */
-export type StatementTrade = SignedTrade & { facts: { flop: bigint } }
+export type StatementTrade = SignedTrade & { facts: { flop: bigint; ownKey: boolean } }
 
 interface NodeLine {
   nodeId: string
@@ -130,7 +130,7 @@ function nodeFields(node: NodeLine) {
 }
 
 /** With what the signatures cover, so that whoever gets the statement can check every trade and the root. */
-function tradeFields({ terms, facts, providerSignature, consumerSignature }: StatementTrade): ExactJson {
+function tradeFields({ terms, facts, providerSignature, consumerSignature }: StatementTrade) {
   return {
     trade_id: hexFromBytes(tradeLeafHash(terms)),
     provider: terms.provider,
@@ -176,6 +176,33 @@ export function statementCsv(statement: Statement): string {
   const names = Object.keys(rows[0] ?? nodeFields(NOBODY))
   const lines = rows.map((row) => Object.values(row).map((value) => value?.toString() ?? ''))
   return [names, ...lines].map((cells) => `${cells.join(',')}\r\n`).join('')
+}
+
+/** RFC 4180; one row per trade, in the order of the journal, with what the statement in JSON says of it. */
+export function statementTradesCsv({ trades }: Pick<Statement, 'trades'>): string {
+  const names = [...TRADE_COLUMNS, 'own_use']
+  const lines = trades.map((trade) => {
+    const fields = tradeFields(trade)
+    return [...TRADE_COLUMNS.map((name) => fields[name].toString()), String(trade.facts.ownKey)]
+  })
+  return [names, ...lines].map((cells) => `${cells.map(csvCell).join(',')}\r\n`).join('')
+}
+
+const TRADE_COLUMNS = [
+  'trade_id',
+  'provider',
+  'consumer',
+  'trm_amount',
+  'tokens_processed',
+  'timestamp',
+  'model_id',
+  'flops_estimated',
+] as const
+
+/** A model's name comes from others: quoted where it must be, and never a formula of a spreadsheet. */
+function csvCell(text: string): string {
+  const inert = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text
+  return /[",\r\n]/.test(inert) ? `"${inert.replaceAll('"', '""')}"` : inert
 }
 
 const NOBODY: NodeLine = {

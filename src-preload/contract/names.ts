@@ -29,6 +29,7 @@ const names: Record<ProcedureName, true> = {
   'downloads.resume': true,
   'downloads.cancel': true,
   'wallet.get': true,
+  'wallet.statement': true,
   'wallet.stake': true,
   'wallet.unstake': true,
   'wallet.claimWelcome': true,

@@ -8,6 +8,7 @@ const LONG_CALL_TIMEOUT_MS: Partial<Record<ProcedureName, number>> = {
   'models.add': 2 * 60_000,
   'reason.run': 2 * 60_000,
   'telemetry.verify': 2 * 60_000,
+  'wallet.statement': 2 * 60_000,
   'telemetry.csv': 2 * 60_000,
 }
 

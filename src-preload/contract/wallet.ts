@@ -62,11 +62,33 @@ export const WalletView = z.object({
 })
 export type WalletView = z.infer<typeof WalletView>
 
+export const StatementPeriod = z.enum(['24h', '7d', '30d', 'month'])
+export type StatementPeriod = z.infer<typeof StatementPeriod>
+
+/** What this node earned and spent within a period. Both ends belong to it. */
+export const WalletStatement = z.object({
+  startMs: TimestampMs,
+  endMs: TimestampMs,
+  trades: Count,
+  fromOthersTrm: Trm,
+  ownUseTrm: Trm,
+  /** On the work of other nodes. */
+  spentTrm: Trm,
+  /** Of what others paid, at the owner's `prices.per_trm`; null without one. */
+  value: z.object({ amount: z.number(), currency: z.string() }).nullable(),
+  /** The settlement statement, as `GET /settlement` writes it. */
+  json: z.string(),
+  /** One row per trade. */
+  tradesCsv: z.string(),
+})
+export type WalletStatement = z.infer<typeof WalletStatement>
+
 const Amount = z.strictObject({ amountTrm: PositiveTrm })
 
-/** Every answer is the whole view. */
+/** Every answer but the statement is the whole view. */
 export const walletProcedures = {
   'wallet.get': { input: z.strictObject({}), output: WalletView },
+  'wallet.statement': { input: z.strictObject({ period: StatementPeriod }), output: WalletStatement },
   'wallet.stake': { input: z.strictObject({ amountTrm: PositiveTrm, days: StakeDays }), output: WalletView },
   /** Only after the term. */
   'wallet.unstake': { input: z.strictObject({}), output: WalletView },

@@ -20,6 +20,7 @@ import type { SafetyState } from './safety.ts'
 import type { SensorsState } from './sensors.ts'
 import type { SentinelState } from './sentinel.ts'
 import type { SettingsState } from './settings.ts'
+import type { StatementState } from './statement.ts'
 import type { StatusState } from './status.ts'
 import type { TelemetryState } from './telemetry.ts'
 import type { ThemeState } from './theme.ts'
@@ -99,6 +100,10 @@ export function useSensors<T>(select: (state: SensorsState) => T): T {
 
 export function useWallet<T>(select: (state: WalletState) => T): T {
   return useStore(useStores().wallet, select)
+}
+
+export function useStatement<T>(select: (state: StatementState) => T): T {
+  return useStore(useStores().statement, select)
 }
 
 export function useKeys<T>(select: (state: KeysState) => T): T {

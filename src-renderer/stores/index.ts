@@ -17,6 +17,7 @@ import { createSafetyStore } from './safety.ts'
 import { createSensorsStore } from './sensors.ts'
 import { createSentinelStore } from './sentinel.ts'
 import { createSettingsStore } from './settings.ts'
+import { createStatementStore } from './statement.ts'
 import { createStatusStore } from './status.ts'
 import { createTelemetryStore } from './telemetry.ts'
 import { createTradeLogStore } from './trade-log.ts'
@@ -36,6 +37,7 @@ export function createStores(client: HostClient) {
     chat: createChatStore(client),
     models: createModelsStore(client),
     wallet: createWalletStore(client),
+    statement: createStatementStore(client),
     keys: createKeysStore(client),
     playground: createPlaygroundStore(client),
     sensors: createSensorsStore(client),

@@ -159,6 +159,17 @@ export function fakeWallet(first: WalletView): Handlers<WalletProcedure> {
   const sum = (a: string, b: string) => (BigInt(a) + BigInt(b)).toString()
   return {
     'wallet.get': () => view,
+    'wallet.statement': () => ({
+      startMs: 1_764_000_000_000,
+      endMs: 1_764_604_800_000,
+      trades: 214,
+      fromOthersTrm: view.income.fromOthersTrm,
+      ownUseTrm: view.income.ownUseTrm,
+      spentTrm: '120',
+      value: { amount: 3.42, currency: 'EUR' },
+      json: '{}\n',
+      tradesCsv: 'trade_id\r\n',
+    }),
     'wallet.stake': ({ amountTrm, days }) =>
       change({
         availableTrm: sum(view.availableTrm, `-${amountTrm}`),

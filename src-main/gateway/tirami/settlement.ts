@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import type { HostServices } from '../../host/index.ts'
+import { statementJson } from '../../ledger/index.ts'
 import { type Authorise, parseBody } from '../requests.ts'
 
 /** The end of the year 9999: what ISO 8601 writes with four digits. */
@@ -39,7 +40,7 @@ export function registerSettlement(
         referencePrice: query.reference_price_per_cu,
       })
       // Already JSON: amounts beyond 2^53 keep all their digits.
-      return reply.type('application/json; charset=utf-8').send(statement)
+      return reply.type('application/json; charset=utf-8').send(statementJson(statement))
     })
   }
 }

@@ -21,7 +21,7 @@ import {
   Switch,
 } from '../../widgets/index.ts'
 import { Pending } from '../Pending.tsx'
-import { saveText } from './save-text.ts'
+import { saveText } from '../save-text.ts'
 import { VirtualTable } from './VirtualTable.tsx'
 import { kindTone, summaryOf } from './words.ts'
 

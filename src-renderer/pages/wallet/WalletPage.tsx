@@ -10,6 +10,7 @@ import { NextStepPanel } from './NextStepPanel.tsx'
 import { PoolPanel } from './PoolPanel.tsx'
 import { ReferralsPanel } from './ReferralsPanel.tsx'
 import { StakePanel } from './StakePanel.tsx'
+import { StatementPanel } from './StatementPanel.tsx'
 import { SupplyPanel } from './SupplyPanel.tsx'
 import './wallet.css'
 
@@ -52,6 +53,7 @@ function Panels({ view }: { view: WalletView }) {
       <NextStepPanel view={view} />
       <BalancePanel view={view} />
       <SupplyPanel supply={view.supply} />
+      <StatementPanel />
       <StakePanel stake={view.stake} availableTrm={view.availableTrm} />
       <PoolPanel view={view} />
       <ReferralsPanel referrals={view.referrals} />
