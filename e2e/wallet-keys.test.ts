@@ -146,7 +146,7 @@ withBrowser('the Wallet and Keys pages with a real host', () => {
     const json = JSON.parse(await download('Statement (JSON)'))
     const window = `window_start=${json.window_start}&window_end=${json.window_end}`
     const answer = await fetch(`${new URL(host.ready.api).origin}/settlement?${window}`, {
-      headers: { authorization: `Bearer ${host.ready.apiKey}` },
+      headers: { authorization: `Bearer ${host.apiKey}` },
     })
     expect({ ...json, generated_at: 0 }).toEqual({ ...(await answer.json()), generated_at: 0 })
     expect(json.trades).toHaveLength(1)
