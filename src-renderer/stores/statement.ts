@@ -25,7 +25,8 @@ export const createStatementStore = (client: HostClient) =>
     busy: false,
     load: async (period) => {
       if (get().busy) return
-      set({ busy: true, error: null, period, ...(period === get().period ? {} : { statement: null }) })
+      // What is shown may be older than what the ledger holds by now: it is not kept to be saved.
+      set({ busy: true, error: null, period, statement: null })
       try {
         set({ statement: await client.call('wallet.statement', { period }), busy: false })
       } catch (error) {

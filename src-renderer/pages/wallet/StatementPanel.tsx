@@ -13,11 +13,10 @@ export function StatementPanel() {
   const { period, statement, error, busy, load } = useStatement((state) => state)
   const offline = useConnection((state) => state.phase === 'offline')
   const again = () => void load(period)
-  // Once: each statement reads the host's whole journal.
-  const wanted = !offline && statement === null && error === null && !busy
+  // Whenever the page is opened, and no more often: each statement reads the host's whole journal.
   useEffect(() => {
-    if (wanted) void load(period)
-  }, [wanted, load, period])
+    if (!offline) void load(period)
+  }, [offline, load, period])
   return (
     <Card id="statement" title={t('statement.title')}>
       <p className="muted wallet__hint">{t('statement.about')}</p>
