@@ -1,5 +1,5 @@
 import { X } from 'lucide-react'
-import type { ReactNode } from 'react'
+import { type ReactNode, useEffect } from 'react'
 import { Dialog as AriaDialog, Heading, Modal, ModalOverlay } from 'react-aria-components'
 import { useTranslation } from '../i18n/index.ts'
 import { Button } from './Button.tsx'
@@ -27,6 +27,7 @@ export function Dialog({
   children,
 }: DialogProps) {
   const { t } = useTranslation()
+  useEscapeFromNowhere(open, onClose)
   return (
     <ModalOverlay
       className="dialog__veil"
@@ -52,4 +53,16 @@ export function Dialog({
       </Modal>
     </ModalOverlay>
   )
+}
+
+/** A button that is disabled while it has the focus drops it, and React Aria hears Escape only from inside the dialog. */
+function useEscapeFromNowhere(open: boolean, onClose: () => void): void {
+  useEffect(() => {
+    if (!open) return
+    const listen = ({ key }: KeyboardEvent) => {
+      if (key === 'Escape' && document.activeElement === document.body) onClose()
+    }
+    document.addEventListener('keydown', listen)
+    return () => document.removeEventListener('keydown', listen)
+  }, [open, onClose])
 }
