@@ -9,7 +9,6 @@ import { parseArgs } from 'node:util'
 import { type Browser, chromium, type Page } from 'playwright'
 import { pageNames, pages } from '../src-renderer/app/pages.ts'
 import { type HostProcess, root, startHeadless, temporaryDirectory } from './support/host.ts'
-import { openWindow } from './support/window-calls.ts'
 
 const { values } = parseArgs({ options: { out: { type: 'string', default: 'docs/screens' } } })
 const out = resolve(root, values.out)
@@ -47,24 +46,6 @@ async function work(host: HostProcess): Promise<void> {
   for (const [at, question] of [...QUESTIONS, ...QUESTIONS].entries()) {
     await ask(host, question)
     await ask(host, question, tokens[at % tokens.length])
-  }
-}
-
-/** A guest has the recursive model think, deep and shallow. */
-async function think(host: HostProcess): Promise<void> {
-  const token = await guestToken(host, 'Puzzle club')
-  const { call } = await openWindow(host)
-  const { tasks } = await call('reason.tasks', {})
-  for (const effort of ['low', 'medium', 'high', 'full']) {
-    for (const [seed, task] of [...tasks, ...tasks].entries()) {
-      const { input } = await call('reason.example', { task, seed })
-      const answer = await host.api('/tirami/reason', {
-        method: 'POST',
-        body: JSON.stringify({ task, input, effort }),
-        headers: { authorization: `Bearer ${token}` },
-      })
-      await answer.text()
-    }
   }
 }
 
@@ -142,7 +123,6 @@ try {
   rmSync(out, { recursive: true, force: true })
   mkdirSync(out, { recursive: true })
   await work(host)
-  await think(host)
   const page = await open(browser, host, 'en-GB')
   await use(page)
   await shoot(page, pageNames, '')
