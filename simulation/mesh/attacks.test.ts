@@ -73,6 +73,7 @@ function temptingSignal(seq: number): Uint8Array {
         cost: { activeMatmulParameters: '1500000000', layers: [layer] },
         toolCallFormat: null,
         demonstration: true,
+        weights: null,
       },
     ],
     load: { running: 0, queued: 0, slots: 100 },

@@ -1,4 +1,4 @@
-import type { JobRequest } from '../inference/index.ts'
+import type { JobRequest, TokenLogprobs } from '../inference/index.ts'
 import { type Clock, type KeyPair, type Rng, readClockMs, TiramiError } from '../kernel/index.ts'
 import type { JobFacts, Ledger, SignedTrade } from '../ledger/index.ts'
 import {
@@ -88,8 +88,7 @@ async function purchase(ports: BuyingPorts, job: RemoteJob, events: Events): Pro
 }
 
 /** @throws TiramiError REMOTE_UNSUPPORTED (400) */
-function remoteRequest({ cachePrompt: _cache, topLogprobs, ...request }: JobRequest): RemoteRequest {
-  if (topLogprobs !== undefined) throw unsupported('Log-probabilities')
+function remoteRequest({ cachePrompt: _cache, ...request }: JobRequest): RemoteRequest {
   const parsed = RemoteRequest.safeParse(request)
   if (!parsed.success) throw unsupported(`“${parsed.error.issues[0]?.path.join('.')}” of this kind`)
   return parsed.data
@@ -150,9 +149,9 @@ class Booking {
     this.#events.push({ type: 'started', promptTokens: quote.promptTokens, maxAmountTrm: amountTrm })
   }
 
-  text(text: string, tokens: number): void {
+  text(text: string, tokens: number, logprobs?: TokenLogprobs[]): void {
     if (this.#timeToFirstTokenMs === 0) this.#timeToFirstTokenMs = performance.now() - this.#startedAtMs
-    this.#events.push({ type: 'text', text, tokens })
+    this.#events.push({ type: 'text', text, tokens, ...(logprobs ? { logprobs } : {}) })
   }
 
   async settled(bought: Bought, { quote }: Agreement): Promise<void> {

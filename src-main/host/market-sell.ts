@@ -36,7 +36,7 @@ export async function* sellToHost(
     if (event.type === 'started') {
       const { promptTokens, maxAmountTrm } = event
       yield { type: 'started', promptTokens, price, maxAmountTrm }
-    } else if (event.type === 'text') yield { type: 'text', text: event.text, tokens: event.tokens }
+    } else if (event.type === 'text') yield event
     else yield { type: 'booked', tradeId: event.receipt.trade.tradeId }
   }
 }

@@ -78,6 +78,8 @@ export interface HostMarketPorts {
     contextTokens: number
     toolCallFormat: ModelOffer['toolCallFormat']
     demonstration: boolean
+    /** SHA-256 of its file; absent or null: not known (yet). */
+    weights?: string | null
   } | null
   load(): { running: number; queued: number; slots: number }
   sendsPrompts(): boolean
@@ -200,7 +202,10 @@ function present(ports: HostMarketPorts) {
   return {
     features: FEATURES,
     price: economy.priceTerms(),
-    models: model && served?.id === model.id ? [{ ...model, cost: modelCost(served.cost) }] : [],
+    models:
+      model && served?.id === model.id
+        ? [{ ...model, weights: model.weights ?? null, cost: modelCost(served.cost) }]
+        : [],
     load: ports.load(),
     latencyHintMs: LATENCY_HINT_MS,
   }
@@ -302,7 +307,7 @@ function peerView(peer: Peer, connected: boolean, reputation: number): MeshPeer 
     reputation,
     latencyMs: peer.latencyEmaMs,
     lastSeenMs: peer.lastSeenMs,
-    auditTier: auditTier(verifiedTrades),
+    auditTier: auditTier(verifiedTrades).tier,
     verifiedTrades,
     priceMultiplier: Number(signal.price.multiplierMicro) / 1e6,
     load: signal.load,

@@ -13,6 +13,7 @@ import { isDearer, type Tariff } from './offer.ts'
 import { Reader } from './reader.ts'
 import type { Candidate } from './select.ts'
 import { hasSigned, signTerms } from './trades.ts'
+import { type Transcript, TranscriptHash } from './transcript.ts'
 import {
   beginJson,
   completionTokensMax,
@@ -23,6 +24,7 @@ import {
   Refuse,
   type RemoteRequest,
   signedMessage,
+  type TokenLogprobs,
 } from './work-messages.ts'
 
 export interface BuyerPorts {
@@ -38,6 +40,8 @@ export interface BuyerPorts {
 /** What was agreed before anything was computed. */
 export interface Agreement {
   quote: Quote
+  /** The signed request as it was sent. */
+  begin: Uint8Array
   /** Terms of the trade after so many tokens of the answer. */
   termsAt(completionTokens: number): TradeTerms
 }
@@ -53,12 +57,14 @@ export interface Bought {
   dispute: Dispute | null
   /** The provider is to blame. */
   cheated: boolean
+  /** The whole answer with its provider's signature; null: it broke off. */
+  transcript: Transcript | null
 }
 
 export interface BuyerHooks {
   /** Reserves. @throws anything to decline: nothing is owed then */
   agreed(agreement: Agreement): void
-  text(text: string, tokens: number): void
+  text(text: string, tokens: number, logprobs?: TokenLogprobs[]): void
   /** Books what is owed; resolves when that is on the disk. Called once after `agreed`, whatever happens. */
   settled(bought: Bought, agreement: Agreement): Promise<void>
 }
@@ -67,6 +73,8 @@ export interface Purchase {
   channel: Channel
   candidate: Candidate
   request: RemoteRequest
+  /** 32 bytes that an audit will open; any other job sends random ones, so that nobody sees which is which. */
+  commitment?: Uint8Array | undefined
   /** Aborted: the reader is gone; what came is paid for. */
   signal: AbortSignal
 }
@@ -133,7 +141,10 @@ async function agree(ports: BuyerPorts, purchase: Purchase, reader: Reader): Pro
   const { channel, candidate, request, signal } = purchase
   const { peer, offer } = candidate
   const jobId = hexFromBytes(ports.rng.bytes(16))
-  const begin = { kind: 'begin', jobId, provider: channel.peer, model: offer.id, request } as const
+  const commitment = hexFromBytes(purchase.commitment ?? ports.rng.bytes(32))
+  const { id: model, weights } = offer
+  const provider = channel.peer
+  const begin = { kind: 'begin', jobId, provider, model, request, weights, commitment } as const
   const sealed = sealEnvelope(ports.key, ports.nextSeq(), beginJson({ ...begin, price: peer.signal.price }))
   await channel.send(sealed)
   const bytes = await reader.next(QUOTE_WITHIN_MS, signal)
@@ -146,13 +157,19 @@ async function agree(ports: BuyerPorts, purchase: Purchase, reader: Reader): Pro
   const quoted = signedMessage(Quote, bytes, channel.peer)
   if (!quoted) throw unreadable(bytes)
   checkQuote(ports, purchase, jobId, quoted)
-  return agreementOf(ports, purchase, quoted.message)
+  return agreementOf(ports, purchase, quoted.message, sealed)
 }
 
-function agreementOf(ports: BuyerPorts, { candidate, channel }: Purchase, quote: Quote): Agreement {
+function agreementOf(
+  ports: BuyerPorts,
+  { candidate, channel }: Purchase,
+  quote: Quote,
+  begin: Uint8Array,
+): Agreement {
   const { promptTokens, price } = quote
   return {
     quote,
+    begin,
     termsAt: (completionTokens) => ({
       provider: channel.peer,
       consumer: ports.key.publicKeyHex,
@@ -225,8 +242,11 @@ class Answer {
   #trade: SignedTrade | null = null
   #tokens = 0
   #bytes = 0
+  readonly #transcript: TranscriptHash
+  readonly #pieces: Uint8Array[] = []
 
   constructor(ports: BuyerPorts, purchase: Purchase, agreement: Agreement, hooks: BuyerHooks) {
+    this.#transcript = new TranscriptHash(agreement.begin)
     this.#ports = ports
     this.#purchase = purchase
     this.#agreement = agreement
@@ -243,8 +263,11 @@ class Answer {
         if (bytes === null) return this.#ended('cancelled', signal.aborted ? null : broken())
         const message = readBody(FromProvider, bytes)
         if (message?.kind === 'end') {
+          const { finishReason, transcriptSignature: signature } = message
+          if (!this.#transcript.isSignedBy(channel.peer, signature)) throw protocolBroken()
           this.#sign(message)
-          return this.#ended(message.finishReason, null)
+          const transcript = { begin: this.#agreement.begin, pieces: this.#pieces, signature }
+          return this.#ended(finishReason, null, transcript)
         }
         if (message?.kind === 'failed') {
           const { code, message: text, nextStep } = message
@@ -253,7 +276,10 @@ class Answer {
         if (message?.kind !== 'piece') throw protocolBroken()
         this.#bytes += Buffer.byteLength(message.text)
         const signature = this.#sign(message)
-        this.#hooks.text(message.text, message.tokens)
+        this.#transcript.add(bytes)
+        // Only an audit looks at them again.
+        if (this.#purchase.commitment) this.#pieces.push(bytes)
+        this.#hooks.text(message.text, message.tokens, message.logprobs)
         await channel.send(plain({ kind: 'ack', tokens: message.tokens, signature: hexFromBytes(signature) }))
       }
     } catch (error) {
@@ -267,7 +293,11 @@ class Answer {
     return { kind: 'settle', tokens: this.#tokens, signature }
   }
 
-  #ended(finishReason: Bought['finishReason'], failure: TiramiError | null): Bought {
+  #ended(
+    finishReason: Bought['finishReason'],
+    failure: TiramiError | null,
+    transcript: Transcript | null = null,
+  ): Bought {
     const dispute = failure instanceof CheatedError ? failure.dispute : null
     const trade = this.#trade
     return {
@@ -277,6 +307,7 @@ class Answer {
       failure,
       dispute,
       cheated: dispute !== null,
+      transcript,
     }
   }
 

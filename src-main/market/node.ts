@@ -15,6 +15,7 @@ import {
   sealEnvelope,
   type Verdict,
 } from '../mesh/index.ts'
+import { type AuditEvidence, type AuditSecret, auditCommitment, revealAudit } from './audit.ts'
 import { type BuyerHooks, buy, CheatedError } from './buyer.ts'
 import type { Dispute } from './dispute.ts'
 import { Observatory, type ObservedTrade } from './observatory.ts'
@@ -23,7 +24,9 @@ import { Reader } from './reader.ts'
 import { type Peer, PeerRegistry } from './registry.ts'
 import { type Candidate, rankProviders, type SelectQuery } from './select.ts'
 import { type Sale, type SaleEvent, SELLER_TIMES, Seller, type SellerTimes } from './seller.ts'
+import { type AuditStanding, NO_AUDITS } from './tiers.ts'
 import { jobKey, tradeFromWire, tradeIdOf, WireTrade, wireTrade } from './trades.ts'
+import type { Transcript } from './transcript.ts'
 import { FromProvider, plain, type RemoteRequest, SETTLE_PROTOCOL, WORK_PROTOCOL } from './work-messages.ts'
 
 /** What outlives a restart besides the ledger. */
@@ -53,6 +56,8 @@ export interface MarketPorts {
   adopt(trade: SignedTrade): Promise<void>
   disputed(dispute: Dispute): void
   reputationOf(nodeId: string): number
+  /** What this host's audits of another one have shown; absent: it makes none. */
+  auditsOf?(nodeId: string): AuditStanding
   save(state: SavedMarket): void
   saved?: SavedMarket
   sellerTimes?: SellerTimes
@@ -168,11 +173,29 @@ export class MarketNode {
     return [...new Map(offers.map((offer) => [offer.id, offer])).values()]
   }
 
-  rank(query: Omit<SelectQuery, 'nowMs' | 'reputationOf' | 'tariff'>): Candidate[] {
-    const { tariff, reputationOf } = this.#ports
+  rank(query: Omit<SelectQuery, 'nowMs' | 'reputationOf' | 'auditsOf' | 'tariff'>): Candidate[] {
+    const { tariff, reputationOf, auditsOf = () => NO_AUDITS } = this.#ports
     const nowMs = this.#ports.nowMs()
     const peers = this.#registry.serving(query.model, nowMs).filter(({ nodeId }) => !this.isBanned(nodeId))
-    return rankProviders(peers, { ...query, nowMs, tariff, reputationOf })
+    return rankProviders(peers, { ...query, nowMs, tariff, reputationOf, auditsOf })
+  }
+
+  /** One host that serves the model, whatever its audits have shown: for the next one. */
+  candidate(
+    nodeId: string,
+    model: string,
+    job: { promptTokens: number; maxTokens: number },
+  ): Candidate | null {
+    const { tariff, reputationOf } = this.#ports
+    const nowMs = this.#ports.nowMs()
+    const peers = this.#registry.serving(model, nowMs).filter((peer) => peer.nodeId === nodeId)
+    const query = { model, ...job, mode: 'balanced', nowMs, tariff, reputationOf } as const
+    return rankProviders(peers, { ...query, auditsOf: () => NO_AUDITS })[0] ?? null
+  }
+
+  /** Shows what an audit had committed to, with the answer to it. */
+  revealAudit(transcript: Transcript, secret: AuditSecret): AuditEvidence {
+    return revealAudit(this.#ports.key, this.#nextSeq(), transcript, secret)
   }
 
   observed(limit: number): ObservedTrade[] {
@@ -185,10 +208,18 @@ export class MarketNode {
 
   /**
    * Buys from one host. `hooks.settled` has booked when this resolves.
+   * @param audit what its request commits to
    * @throws TiramiError when there was no agreement: nothing is owed
    */
-  buy(candidate: Candidate, request: RemoteRequest, signal: AbortSignal, hooks: BuyerHooks): Promise<void> {
-    const running = this.#buy(candidate, request, AbortSignal.any([signal, this.#closing.signal]), hooks)
+  buy(
+    candidate: Candidate,
+    request: RemoteRequest,
+    signal: AbortSignal,
+    hooks: BuyerHooks,
+    audit?: AuditSecret,
+  ): Promise<void> {
+    const signals = AbortSignal.any([signal, this.#closing.signal])
+    const running = this.#buy(candidate, request, signals, hooks, audit)
     this.#purchases.add(running)
     const done = () => void this.#purchases.delete(running)
     running.then(done, done)
@@ -200,6 +231,7 @@ export class MarketNode {
     request: RemoteRequest,
     signal: AbortSignal,
     hooks: BuyerHooks,
+    audit: AuditSecret | undefined,
   ): Promise<void> {
     const { net, nowMs } = this.#ports
     const provider = candidate.peer.nodeId
@@ -214,10 +246,10 @@ export class MarketNode {
         this.#buying.add(job)
         hooks.agreed(agreement)
       },
-      text: (text, tokens) => {
+      text: (text, tokens, logprobs) => {
         if (!heard) this.#registry.measured(provider, nowMs() - startedAtMs)
         heard = true
-        hooks.text(text, tokens)
+        hooks.text(text, tokens, logprobs)
       },
       settled: async (bought, agreement) => {
         if (bought.dispute) this.#dispute(bought.dispute, provider)
@@ -226,7 +258,8 @@ export class MarketNode {
       },
     }
     try {
-      const { delivered } = await buy(ports, { channel, candidate, request, signal }, own)
+      const commitment = audit && auditCommitment(audit)
+      const { delivered } = await buy(ports, { channel, candidate, request, signal, commitment }, own)
       if (delivered && job !== null) this.#outbox.delete(job)
       else void this.#deliver()
     } catch (error) {

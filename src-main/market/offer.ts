@@ -51,6 +51,8 @@ export const ModelOffer = z.strictObject({
   toolCallFormat: z.enum(['hermes', 'llama3-json', 'mistral']).nullable(),
   /** A model too small for real work. */
   demonstration: z.boolean(),
+  /** SHA-256 of the GGUF file that is served: the host stands by it. Null: it names none, and cannot be audited. */
+  weights: Hash.nullable(),
 })
 export type ModelOffer = z.output<typeof ModelOffer>
 

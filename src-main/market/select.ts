@@ -1,5 +1,6 @@
 import type { ModelOffer, Tariff } from './offer.ts'
 import type { Peer } from './registry.ts'
+import { type AuditStanding, auditTier } from './tiers.ts'
 
 export type RoutingMode = 'cost' | 'balanced' | 'quality'
 
@@ -29,33 +30,38 @@ export interface SelectQuery {
   /** Whoever costs more is no candidate. */
   maxCostTrm?: bigint | undefined
   reputationOf(nodeId: string): number
+  auditsOf(nodeId: string): AuditStanding
   tariff: Tariff
 }
 
 /**
  * Hosts that serve the model, best first: reputation × price of the cheapest / price × 1 / (1 + latency in s) × free
- * share of its slots, reputation and price weighed by the mode. Equal scores are ordered by node id.
+ * share of its slots × weight of its audit tier, reputation and price weighed by the mode. Equal scores are ordered by
+ * node id. Whoever failed its last audit of this very file is no candidate.
  */
 export function rankProviders(peers: readonly Peer[], query: SelectQuery): Candidate[] {
   const { model, tariff, promptTokens, maxTokens, maxCostTrm, mode } = query
   const offers = peers.flatMap((peer) => {
     const offer = peer.signal.models.find(({ id }) => id === model)
     if (!offer || peer.signal.expiresAtMs <= query.nowMs) return []
+    const audits = query.auditsOf(peer.nodeId)
+    if (offer.weights !== null && audits.failedWeights.includes(offer.weights)) return []
     const tokens = Math.min(maxTokens, offer.contextTokens)
     const costTrm = tariff.costTrm(offer.cost, peer.signal.price, promptTokens, tokens)
     if (maxCostTrm !== undefined && costTrm > maxCostTrm) return []
-    return [{ peer, offer, costTrm, reputation: query.reputationOf(peer.nodeId) }]
+    const { weight } = auditTier(peer.verifiedTrades, audits)
+    return [{ peer, offer, costTrm, reputation: query.reputationOf(peer.nodeId), weight }]
   })
   const cheapestTrm = Math.max(1, Math.min(...offers.map(({ costTrm }) => Number(costTrm))))
   const weights = WEIGHTS[mode]
   return offers
-    .map((candidate) => {
+    .map(({ weight, ...candidate }) => {
       const { peer, costTrm, reputation } = candidate
       const { slots, running, queued } = peer.signal.load
       const free = Math.max(1, slots) / (Math.max(1, slots) + running + queued)
       const price = cheapestTrm / Math.max(1, Number(costTrm))
       const quick = 1 / (1 + peer.latencyEmaMs / 1000)
-      const score = reputation ** weights.reputation * price ** weights.price * quick * free
+      const score = reputation ** weights.reputation * price ** weights.price * quick * free * weight
       return { ...candidate, score }
     })
     .sort((a, b) => b.score - a.score || (a.peer.nodeId < b.peer.nodeId ? -1 : 1))

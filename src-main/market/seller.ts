@@ -15,6 +15,7 @@ import type { Dispute } from './dispute.ts'
 import { isDearer, type ModelOffer, type Price, type Tariff } from './offer.ts'
 import { Reader } from './reader.ts'
 import { hasSigned, isSound, jobKey, signTerms, tradeFromWire, tradeIdOf } from './trades.ts'
+import { TranscriptHash } from './transcript.ts'
 import {
   Begin,
   Final,
@@ -24,6 +25,7 @@ import {
   quoteJson,
   type RemoteRequest,
   signedMessage,
+  type TokenLogprobs,
 } from './work-messages.ts'
 
 /** How the trade of a remote job gets its signatures. */
@@ -47,7 +49,7 @@ export interface Sale {
 export type SaleEvent =
   /** Reserved; nothing is computed before the next event is asked for. */
   | { type: 'started'; promptTokens: number; price: Price; maxAmountTrm: bigint }
-  | { type: 'text'; text: string; tokens: number }
+  | { type: 'text'; text: string; tokens: number; logprobs?: TokenLogprobs[] }
   /** On the disk. */
   | { type: 'booked'; tradeId: string }
 
@@ -186,7 +188,7 @@ export class Seller {
   }
 
   /** @throws TiramiError */
-  #admit({ provider, model, jobId }: Begin, consumer: string): void {
+  #admit({ provider, model, jobId, weights }: Begin, consumer: string): void {
     if (this.#closing) throw refusal('HOST_DRAINING', 'This host is shutting down.', 503)
     if (provider !== this.#ports.key.publicKeyHex || consumer === provider) {
       throw refusal('PEER_PROTOCOL', 'The request is for another host.', 400)
@@ -194,8 +196,12 @@ export class Seller {
     if ((this.#perConsumer.get(consumer) ?? 0) >= JOBS_PER_CONSUMER) {
       throw refusal('ENGINE_BUSY', 'This host already works on several jobs of yours.', 429)
     }
-    if (!this.#ports.offer(model)) {
+    const offer = this.#ports.offer(model)
+    if (!offer) {
       throw refusal('MODEL_NOT_FOUND', `The model “${model}” is not served here (job ${jobId}).`, 404)
+    }
+    if (weights !== offer.weights) {
+      throw refusal('MODEL_CHANGED', 'Another file of that model is served here now.', 409)
     }
   }
 
@@ -259,6 +265,7 @@ class RunningSale {
   readonly #channel: Channel
   readonly #begin: Begin
   readonly #beginBytes: Uint8Array
+  readonly #transcript: TranscriptHash
   readonly #offer: ModelOffer
   readonly #nonce: Uint8Array
   readonly #timestampMs: bigint
@@ -286,6 +293,7 @@ class RunningSale {
     this.#channel = job.channel
     this.#begin = job.begin
     this.#beginBytes = job.beginBytes
+    this.#transcript = new TranscriptHash(job.beginBytes)
     this.#offer = job.offer
     this.consumer = job.channel.peer
     this.#nonce = ports.rng.bytes(16)
@@ -311,7 +319,7 @@ class RunningSale {
         else if (event.type === 'text') await this.#send(event)
         else {
           booked = event.tradeId
-          await this.#tell({ kind: 'booked', tradeId: booked })
+          await this.#tell(plain({ kind: 'booked', tradeId: booked }))
         }
       }
       await this.#channel.close().catch(() => undefined)
@@ -428,11 +436,14 @@ class RunningSale {
     }
   }
 
-  async #send({ text, tokens }: { text: string; tokens: number }): Promise<void> {
+  async #send({ text, tokens, logprobs }: Extract<SaleEvent, { type: 'text' }>): Promise<void> {
     this.#sentTokens += tokens
     const terms = this.#termsAt(this.#sentTokens)
     this.#unsigned++
-    await this.#tell({ kind: 'piece', text, ...this.#bill(terms, this.#sentTokens) })
+    const bill = this.#bill(terms, this.#sentTokens)
+    const piece = plain({ kind: 'piece', text, ...bill, ...(logprobs ? { logprobs } : {}) })
+    this.#transcript.add(piece)
+    await this.#tell(piece)
     const stopWaiting = this.#ports.timers.after(this.#times.ackWithinMs, () => this.#abort.abort())
     while (this.#unsigned > UNSIGNED_PIECES_MAX && this.#connected && !this.#abort.signal.aborted) {
       await new Promise<void>((resolve) => {
@@ -453,7 +464,9 @@ class RunningSale {
     if (ours.amountTrm !== terms.amountTrm) throw new Error('the tariff and the price of the job differ')
     this.#sealing = true
     this.#sentTokens = Math.max(this.#sentTokens, completionTokens)
-    await this.#tell({ kind: 'end', finishReason, ...this.#bill(ours, completionTokens) })
+    const transcriptSignature = this.#transcript.sign(this.#ports.key)
+    const bill = this.#bill(ours, completionTokens)
+    await this.#tell(plain({ kind: 'end', finishReason, ...bill, transcriptSignature }))
     const word = await this.#lastWord()
     if (word?.completionTokens === completionTokens) return word.trade
     throw refusal('NOT_COUNTERSIGNED', 'The consumer did not sign for the whole answer.', 502)
@@ -464,7 +477,7 @@ class RunningSale {
     if (!this.#wordSpoken && !this.#waitedInVain) {
       const { code, message, nextStep } = toPublicError(error)
       const told = { message: message.slice(0, 1_024), nextStep: nextStep.slice(0, 1_024) }
-      await this.#tell({ kind: 'failed', code, ...told })
+      await this.#tell(plain({ kind: 'failed', code, ...told }))
     }
     const word = await this.#lastWord()
     if (!word || word.completionTokens < this.#sentTokens) this.#dispute(word)
@@ -511,8 +524,8 @@ class RunningSale {
   }
 
   /** A broken connection is noticed by the reader; here it only means that nobody hears. */
-  async #tell(message: object): Promise<void> {
-    await this.#channel.send(plain(message)).catch(() => undefined)
+  async #tell(message: Uint8Array): Promise<void> {
+    await this.#channel.send(message).catch(() => undefined)
   }
 }
 

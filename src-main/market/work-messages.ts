@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { utf8 } from '../kernel/index.ts'
 import { openEnvelope, readBody } from '../mesh/index.ts'
-import { Count, ModelId, NodeId, Nonce, Price, priceJson, Signature, U64 } from './offer.ts'
+import { Count, Hash, ModelId, NodeId, Nonce, Price, priceJson, Signature, U64 } from './offer.ts'
 import { WireTrade } from './trades.ts'
 
 export const WORK_PROTOCOL = 'work/1'
@@ -11,7 +11,7 @@ const JobId = z.string().regex(/^[0-9a-f]{32}$/)
 const Text = z.string().max(262_144)
 const JsonSchema = z.record(z.string(), z.unknown())
 
-/** What may be asked of another host: everything but log-probabilities. */
+/** What may be asked of another host. */
 export const RemoteRequest = z.strictObject({
   prompt: z.discriminatedUnion('type', [
     z.strictObject({
@@ -59,6 +59,8 @@ export const RemoteRequest = z.strictObject({
     .max(1024)
     .exactOptional(),
   seed: z.number().int().exactOptional(),
+  /** Log-probabilities with every token, and so many alternatives. */
+  topLogprobs: z.number().int().min(0).max(20).exactOptional(),
   format: z
     .discriminatedUnion('type', [
       z.strictObject({ type: z.literal('text') }),
@@ -78,6 +80,10 @@ export const Begin = z.strictObject({
   request: RemoteRequest,
   /** The price that the provider has signed to everybody. */
   price: Price,
+  /** The model file that the provider has signed to serve (SHA-256), as its signal says; null: it has named none. */
+  weights: Hash.nullable(),
+  /** Of an audit: hides the answer that is expected (`audit.ts`). Of any other job: 32 random bytes. */
+  commitment: Hash,
 })
 export type Begin = z.output<typeof Begin>
 
@@ -105,21 +111,36 @@ export const Refuse = z.strictObject({
   httpStatus: z.number().int().min(400).max(599),
 })
 
+const TokenLogprob = z.strictObject({
+  token: z.string().max(1_024),
+  bytes: z.array(z.number().int().min(0).max(255)).max(1_024),
+  /** Natural, under the model's full distribution. */
+  logprob: z.number().min(-9_999).max(1),
+})
+export const TokenLogprobs = z.strictObject({ ...TokenLogprob.shape, top: z.array(TokenLogprob).max(20) })
+export type TokenLogprobs = z.output<typeof TokenLogprobs>
+
+export const Piece = z.strictObject({
+  kind: z.literal('piece'),
+  text: Text,
+  tokens: Count,
+  amountTrm: U64,
+  signature: Signature,
+  /** Of the tokens that this piece took, when they were asked for. */
+  logprobs: z.array(TokenLogprobs).max(4_096).exactOptional(),
+})
+
 /** From the provider, after `accept`. Counts and amounts are those of the whole answer up to here. */
 export const FromProvider = z.discriminatedUnion('kind', [
-  z.strictObject({
-    kind: z.literal('piece'),
-    text: Text,
-    tokens: Count,
-    amountTrm: U64,
-    signature: Signature,
-  }),
+  Piece,
   z.strictObject({
     kind: z.literal('end'),
     finishReason: z.enum(['stop', 'length']),
     tokens: Count,
     amountTrm: U64,
     signature: Signature,
+    /** The provider stands by what it was asked and by every piece that it sent (`transcript.ts`). */
+    transcriptSignature: Signature,
   }),
   /** It cannot go on; what was signed for is due. */
   z.strictObject({

@@ -1,0 +1,208 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { keyPairFromSeed } from '../kernel/index.ts'
+import { sealEnvelope } from '../mesh/index.ts'
+import {
+  type AuditEvidence,
+  auditCommitment,
+  auditSecret,
+  evidenceFromWire,
+  isShareable,
+  probedTokens,
+  revealAudit,
+  verifyAuditEvidence,
+  WireAuditEvidence,
+  wireEvidence,
+} from './audit.ts'
+import { TranscriptHash } from './transcript.ts'
+import { beginJson, plain, type TokenLogprobs } from './work-messages.ts'
+
+const [challenger, provider, stranger] = [1, 2, 3].map((seed) =>
+  keyPairFromSeed(new Uint8Array(32).fill(seed)),
+) as [
+  ReturnType<typeof keyPairFromSeed>,
+  ReturnType<typeof keyPairFromSeed>,
+  ReturnType<typeof keyPairFromSeed>,
+]
+
+const WORDS = ['the', ' fox', ' sleeps', ' in', ' a', ' garden', '.']
+
+/** An answer as a model gives it, every log-probability moved by `shift`. */
+const answer = (shift = 0): TokenLogprobs[] =>
+  WORDS.map((token, place) => {
+    const best = { token, bytes: [...Buffer.from(token)], logprob: -0.2 - shift }
+    const rest = [1, 2, 3].map((rank) => ({
+      token: `${place}${rank}`,
+      bytes: [...Buffer.from(`${place}${rank}`)],
+      logprob: -2 - rank + shift,
+    }))
+    return { ...best, top: [best, ...rest] }
+  })
+
+interface Case {
+  asks?: typeof challenger
+  answers?: typeof provider
+  opens?: typeof challenger
+  nonce?: number
+  observed?: TokenLogprobs[]
+  weights?: string | null
+  jobId?: string
+}
+
+function evidence({
+  asks = challenger,
+  answers = provider,
+  opens = asks,
+  nonce = 7,
+  observed = answer(),
+  weights = 'ab'.repeat(32),
+  jobId = '0'.repeat(32),
+}: Case = {}): AuditEvidence {
+  const secret = auditSecret(new Uint8Array(32).fill(nonce), probedTokens(answer()))
+  const begin = sealEnvelope(
+    asks,
+    1_000,
+    beginJson({
+      kind: 'begin',
+      jobId,
+      provider: answers.publicKeyHex,
+      model: 'fox-1',
+      request: {
+        prompt: { type: 'text', text: 'Once' },
+        maxTokens: 7,
+        stop: [],
+        temperature: 0,
+        topP: 1,
+        topLogprobs: 4,
+      },
+      price: { multiplierMicro: 1_000_000n, feeMicro: 0n },
+      weights,
+      commitment: Buffer.from(auditCommitment(secret)).toString('hex'),
+    }),
+  )
+  const hash = new TranscriptHash(begin)
+  const pieces = observed.map((token, index) => {
+    const bill = { tokens: index + 1, amountTrm: '1', signature: '0'.repeat(128) }
+    return plain({ kind: 'piece', text: token.token, ...bill, logprobs: [token] })
+  })
+  for (const piece of pieces) hash.add(piece)
+  return revealAudit(opens, 2_000, { begin, pieces, signature: hash.sign(answers) }, secret)
+}
+
+const verdict = (made: AuditEvidence) => {
+  const checked = verifyAuditEvidence(made)
+  return checked.ok ? checked.finding.comparison.verdict : checked.reason
+}
+
+describe('evidence of an audit', () => {
+  it('says who answered what for which weights, and how that compares', () => {
+    const checked = verifyAuditEvidence(evidence({ observed: answer(0.5) }))
+    expect(checked).toMatchObject({
+      ok: true,
+      finding: {
+        challenger: challenger.publicKeyHex,
+        provider: provider.publicKeyHex,
+        model: 'fox-1',
+        weights: 'ab'.repeat(32),
+        atMs: 1_000,
+        comparison: { verdict: 'failed', tokens: WORDS.length, meanDeltaNats: 0.5, partedNats: null },
+      },
+    })
+    expect(verdict(evidence())).toBe('passed')
+  })
+
+  it('has an id that another job does not have: told twice it counts once', () => {
+    const idOf = (made: AuditEvidence) => {
+      const checked = verifyAuditEvidence(made)
+      return checked.ok ? checked.finding.auditId : null
+    }
+    const made = evidence()
+    expect(idOf(made)).toBe(idOf(evidenceFromWire(wireEvidence(made))))
+    expect(idOf(made)).not.toBe(idOf(evidence({ jobId: '1'.repeat(32) })))
+  })
+
+  it('travels as JSON, small enough for everybody', () => {
+    const made = evidence({ observed: answer(0.5) })
+    const heard = WireAuditEvidence.parse(JSON.parse(JSON.stringify(wireEvidence(made))))
+    expect(evidenceFromWire(heard)).toEqual(made)
+    expect(isShareable(made)).toBe(true)
+    const long = answer().map((token) => ({
+      ...token,
+      token: 'x'.repeat(1_000),
+      top: Array(20).fill(token.top[0]),
+    }))
+    expect(isShareable(evidence({ observed: long.concat(long, long) }))).toBe(false)
+  })
+
+  it('is refused when any of its bytes is another', () => {
+    const made = wireEvidence(evidence({ observed: answer(0.5) }))
+    const flip = (bytes: Buffer, at: number, bit: number) => {
+      const index = at % bytes.length
+      bytes[index] = (bytes[index] ?? 0) ^ (1 << bit)
+      return bytes.toString('base64')
+    }
+    const part = fc.constantFrom('begin', 'reveal', 'piece', 'signature')
+    fc.assert(
+      fc.property(part, fc.nat(100_000), fc.nat(7), (which, at, bit) => {
+        const forged = structuredClone(made)
+        const [first = ''] = made.pieces
+        if (which === 'piece') forged.pieces[0] = flip(Buffer.from(first, 'base64'), at, bit)
+        else if (which === 'signature') {
+          forged.signature = Buffer.from(
+            flip(Buffer.from(made.signature, 'hex'), at, bit),
+            'base64',
+          ).toString('hex')
+        } else forged[which] = flip(Buffer.from(made[which], 'base64'), at, bit)
+        expect(verifyAuditEvidence(evidenceFromWire(forged)).ok).toBe(false)
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  it('is refused when pieces are left out, turned round or taken from another job', () => {
+    const made = evidence({ observed: answer(0.5) })
+    const other = evidence({ jobId: '1'.repeat(32), observed: answer(0.9) })
+    const withPieces = (pieces: readonly Uint8Array[]) => ({
+      ...made,
+      transcript: { ...made.transcript, pieces },
+    })
+    const { pieces } = made.transcript
+    for (const forged of [pieces.slice(1), pieces.toReversed(), other.transcript.pieces]) {
+      expect(verdict(withPieces(forged))).toBe('signature')
+    }
+  })
+
+  it('is refused when the commitment is opened to another answer, by another host or of another audit', () => {
+    const made = evidence()
+    const other = evidence({ nonce: 8, jobId: '1'.repeat(32) })
+    expect(verdict({ ...made, reveal: other.reveal })).toBe('commitment')
+    expect(verdict({ ...made, reveal: evidence({ nonce: 8 }).reveal })).toBe('commitment')
+    expect(verdict(evidence({ opens: stranger }))).toBe('signature')
+    expect(verdict(evidence({ asks: provider }))).toBe('signature')
+  })
+
+  it('binds nobody who named no weights', () => {
+    expect(verdict(evidence({ weights: null }))).toBe('malformed')
+  })
+
+  it('bytes that are no evidence never throw', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 400 }), fc.uint8Array({ maxLength: 400 }), (begin, reveal) => {
+        const transcript = { begin, pieces: [reveal], signature: '0'.repeat(128) }
+        expect(verifyAuditEvidence({ transcript, reveal }).ok).toBe(false)
+      }),
+    )
+  })
+})
+
+describe('a commitment', () => {
+  it('hides the answer: without the nonce nothing of it can be tried', () => {
+    const expected = probedTokens(answer())
+    const seen = new Set(
+      [...Array(50).keys()].map((index) =>
+        Buffer.from(auditCommitment(auditSecret(new Uint8Array(32).fill(index), expected))).toString('hex'),
+      ),
+    )
+    expect(seen.size).toBe(50)
+  })
+})
