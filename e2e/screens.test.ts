@@ -270,10 +270,10 @@ withBrowser('the first-run guide', () => {
       spawnEngine: forkEngine(pathToFileURL(join(root, 'out/main/engine.js'))),
       projectionWorkerUrl: pathToFileURL(join(root, 'out/main/projection.js')),
       reasoningWorkerUrl: pathToFileURL(join(root, 'out/main/reasoning.js')),
-      openApi: (services) => openApi(services, 0),
+      openApi: (services) => openApi(services, { port: 0 }),
       modelNet: server.net(),
     })
-    const dashboard = await openDashboard(host.control, {
+    const dashboard = await openDashboard(() => host.control, {
       port: 0,
       bundleDirectory: join(root, 'out/renderer'),
     })

@@ -1,3 +1,4 @@
+import { isIPv4 } from 'node:net'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -7,10 +8,12 @@ import { type MeshChoice, type RunningHost, startHost, UpstreamChoice } from './
 import { forkEngine } from './inference/index.ts'
 import { TiramiError, toPublicError } from './kernel/index.ts'
 
-const DEFAULT_API_PORT = 3000
+const ANSWER_FIRST_MS = 100
 const USAGE = `Usage: npm run headless -- [--data-dir DIR] [--port P] [--control-port C] [--model ID|PATH]
   --data-dir DIR      where keys and the ledger live (default ~/.tirami-host)
-  --port P            inference API on 127.0.0.1:P (default ${DEFAULT_API_PORT}; 0 picks a free one)
+  --port P            inference API at port P (default: as chosen in the window, else 3000; 0 picks a free one)
+  --bind ADDRESS      its address (default: as chosen in the window, else 127.0.0.1); 0.0.0.0 for every network
+                      of this machine, once a key has been issued; it is not encrypted on the way
   --control-port C    dashboard on 127.0.0.1:C (default: a free one)
   --model ID|PATH     a GGUF file (default: the embedded concierge)
 Instead of a model of its own, the host can serve one of an OpenAI-compatible server (docs/models.md):
@@ -20,7 +23,7 @@ Instead of a model of its own, the host can serve one of an OpenAI-compatible se
   --upstream-gguf PATH        or a GGUF file of that model, whose header says it exactly
   --upstream-key-file PATH    the server's API key, if it wants one
   --upstream-slots N          answers that it is asked for at once (default 8)
-The host can join others, to sell them answers and to buy (docs/mesh.md); without --mesh-port it does not:
+The host can join others, to sell them answers and to buy (docs/mesh.md); without --mesh-port as chosen in the window:
   --mesh-port P               TCP port for other hosts (0 picks a free one)
   --bootstrap ADDRESS         a host to begin with, such as /ip4/10.0.0.5/tcp/4001/p2p/12D3…; may be given again
   --mesh-network NAME         hosts of one name find each other (default tirami)
@@ -29,7 +32,7 @@ The host can join others, to sell them answers and to buy (docs/mesh.md); withou
 
 interface Arguments {
   dataDirectory: string
-  port: number
+  listen: { address?: string; port?: number }
   controlPort: number
   model: string | undefined
   upstream: UpstreamChoice | undefined
@@ -42,6 +45,7 @@ function readArguments(): Arguments {
       options: {
         'data-dir': { type: 'string' },
         port: { type: 'string' },
+        bind: { type: 'string' },
         'control-port': { type: 'string' },
         model: { type: 'string' },
         upstream: { type: 'string' },
@@ -64,7 +68,10 @@ function readArguments(): Arguments {
     }
     return {
       dataDirectory: resolve(values['data-dir'] ?? join(homedir(), '.tirami-host')),
-      port: portNumber(values.port, DEFAULT_API_PORT),
+      listen: {
+        ...(values.bind === undefined ? {} : { address: ipAddress(values.bind) }),
+        ...(values.port === undefined ? {} : { port: portNumber(values.port, 0) }),
+      },
       controlPort: portNumber(values['control-port'], 0),
       model: values.model,
       upstream: upstreamChoice(values),
@@ -81,6 +88,11 @@ function portNumber(text: string | undefined, fallback: number): number {
   if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535)
     throw new Error(`“${text}” is not a port number (0 to 65535).`)
   return Number(text)
+}
+
+function ipAddress(text: string): string {
+  if (isIPv4(text)) return text
+  throw new Error(`“${text}” is not an IPv4 address, such as 127.0.0.1.`)
 }
 
 type Values = { [name: string]: string | boolean | (string | boolean)[] | undefined }
@@ -162,42 +174,71 @@ function installation() {
 async function main(): Promise<void> {
   const args = readArguments()
   const files = installation()
-  const host = await startHost({
-    dataDirectory: args.dataDirectory,
-    resourcesDirectory: pathOf(files.resourcesDirectory),
-    ...(args.model === undefined ? {} : { model: args.model }),
-    ...(args.upstream === undefined ? {} : { upstream: args.upstream }),
-    ...(args.mesh === undefined ? {} : { mesh: args.mesh }),
-    spawnEngine: forkEngine(files.engine),
-    projectionWorkerUrl: files.projectionWorker,
-    reasoningWorkerUrl: files.reasoningWorker,
-    openApi: (services) => openApi(services, args.port),
-  })
-  const dashboard = await openDashboard(host.control, {
-    port: args.controlPort,
-    bundleDirectory: pathOf(files.bundleDirectory),
-  })
+  /** The host that runs now; null while it starts anew. */
+  let running: RunningHost | null = null
+  let restarting: Promise<void> | null = null
+  const start = () =>
+    startHost({
+      dataDirectory: args.dataDirectory,
+      resourcesDirectory: pathOf(files.resourcesDirectory),
+      ...(args.model === undefined ? {} : { model: args.model }),
+      ...(args.upstream === undefined ? {} : { upstream: args.upstream }),
+      ...(args.mesh === undefined ? {} : { mesh: args.mesh }),
+      listen: args.listen,
+      spawnEngine: forkEngine(files.engine),
+      projectionWorkerUrl: files.projectionWorker,
+      reasoningWorkerUrl: files.reasoningWorker,
+      openApi,
+      restart: () => {
+        restarting ??= restart().catch(fail)
+      },
+    })
+  const first = await start()
+  running = first
+  const dashboard = await openDashboard(
+    () => {
+      if (running === null) throw startingAnew()
+      return running.control
+    },
+    { port: args.controlPort, bundleDirectory: pathOf(files.bundleDirectory) },
+  )
+  /** In this process, so that whoever started it need not know; the page keeps its address and its session. */
+  const restart = async () => {
+    // Whoever asked is answered first.
+    await new Promise((resolve) => setTimeout(resolve, ANSWER_FIRST_MS))
+    const before = running
+    running = null
+    dashboard.cut()
+    await before?.stop()
+    const host = await start()
+    running = host
+    restarting = null
+    // A model that does not load is shown in the window, as it is after any failure of the engine.
+    host.whenServing().then(
+      () => announceReady(host, dashboard.url),
+      () => undefined,
+    )
+  }
   const stop = async () => {
-    await host.stop()
+    await restarting
+    await running?.stop()
     await dashboard.close()
     process.exit(0)
   }
   process.on('SIGTERM', () => void stop())
   process.on('SIGINT', () => void stop())
-  await announceReady(host, dashboard.url, stop)
-}
-
-async function announceReady(
-  host: RunningHost,
-  dashboardUrl: string,
-  stop: () => Promise<void>,
-): Promise<void> {
   try {
-    await host.whenServing()
+    await first.whenServing()
   } catch (error) {
-    await host.stop()
+    await first.stop()
     fail(error)
   }
+  announceReady(first, dashboard.url)
+  // Whoever started us with a pipe and went away wants us gone too.
+  process.stdout.on('error', () => void stop())
+}
+
+function announceReady(host: RunningHost, dashboardUrl: string): void {
   const status = host.status()
   console.log(
     JSON.stringify({
@@ -210,8 +251,13 @@ async function announceReady(
       mesh: host.services.mesh?.addresses() ?? null,
     }),
   )
-  // Whoever started us with a pipe and went away wants us gone too.
-  process.stdout.on('error', () => void stop())
+}
+
+function startingAnew(): TiramiError {
+  return new TiramiError('HOST_RESTARTING', 'The host is starting anew.', {
+    nextStep: 'Try again in a moment.',
+    httpStatus: 503,
+  })
 }
 
 const pathOf = fileURLToPath

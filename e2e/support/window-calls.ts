@@ -13,7 +13,7 @@ export interface WindowCalls {
 }
 
 /** The host as its window sees it, without a browser. */
-export async function openWindow({ ready }: HostProcess): Promise<WindowCalls> {
+export async function openWindow({ ready }: Pick<HostProcess, 'ready'>): Promise<WindowCalls> {
   const { origin } = new URL(ready.dashboard)
   const entered = await fetch(ready.dashboard, { redirect: 'manual' })
   const cookie = entered.headers.get('set-cookie')?.split(';')[0] ?? ''

@@ -25,10 +25,8 @@ serveParent(
       ...options,
       projectionWorkerUrl,
       reasoningWorkerUrl,
-      // Safe mode opens no port.
-      openApi: options.safeMode
-        ? async () => ({ url: '', close: async () => undefined })
-        : (services) => openApi(services, port),
+      ...(port === null ? {} : { listen: { port } }),
+      openApi,
     }),
 )
 

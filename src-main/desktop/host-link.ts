@@ -25,8 +25,10 @@ export interface LinkedHostOptions {
   dataDirectory: string
   resourcesDirectory: string
   model?: string
-  port: number
+  port: number | null
   safeMode: boolean
+  /** Asks main for another host process in the place of this one. */
+  restart: () => void
   spawnEngine: SpawnEngine
   /** What main has seen last; null until it has. */
   shell: () => ShellReading | null
@@ -61,6 +63,7 @@ export function serveParent(
         port: message.port,
         safeMode: message.safeMode,
         shell: () => seen,
+        restart: () => parent.post({ type: 'restart' }),
         spawnEngine,
       })
       host = await starting

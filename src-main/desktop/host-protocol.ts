@@ -46,8 +46,8 @@ export const MainToHost = z.discriminatedUnion('type', [
     resourcesDirectory: z.string().min(1),
     /** Model id or path of a GGUF file; the embedded model when null. */
     modelPath: z.string().min(1).nullable(),
-    /** Port of the inference API on loopback. */
-    port: z.number().int().min(0).max(65_535),
+    /** Port of the inference API, from the command line; as the owner chose when null. */
+    port: z.number().int().min(0).max(65_535).nullable(),
     /** The app serves the window itself; the host serves no dashboard. */
     rendererless: z.literal(true),
     /** No model, no network: nothing is served. */
@@ -72,6 +72,8 @@ export const HostToMain = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('spawn-engine'), engineId: EngineId }),
   z.strictObject({ type: z.literal('kill-engine'), engineId: EngineId }),
   z.strictObject({ type: z.literal('stopped') }),
+  /** The owner wants the host to start anew. */
+  z.strictObject({ type: z.literal('restart') }),
 ])
 export type HostToMain = z.infer<typeof HostToMain>
 

@@ -103,6 +103,48 @@ afterEach(() => {
   vi.restoreAllMocks()
 })
 
+describe('a host that is to start anew', () => {
+  it('is asked to stop, and another takes its place; calls that are made meanwhile wait for it', async () => {
+    const { supervisor, hosts, views, host, up } = setUp()
+    up()
+    const asked = supervisor.call('host.restart', {})
+    host().say({ type: 'restart' })
+    host().say({ type: 'result', id: 1, result: { ok: true, result: { restarting: true } } })
+    expect(await asked).toMatchObject({ ok: true })
+    expect(host().posted.at(-1)).toMatchObject({ message: { type: 'stop' } })
+    const waiting = supervisor.call('status.get', {})
+    host().say({ type: 'stopped' })
+    host(0).exit(0)
+    expect(hosts).toHaveLength(2)
+    expect(views.map(({ phase }) => phase)).not.toContain('down')
+    host(1).say({ type: 'ready', status: exampleStatus() })
+    host(1).say({ type: 'result', id: 2, result: { ok: true, result: 'new' } })
+    expect(await waiting).toEqual({ ok: true, result: 'new' })
+  })
+
+  it('is ended when it does not stop by itself', () => {
+    const { hosts, host, up } = setUp()
+    up()
+    host().say({ type: 'restart' })
+    vi.advanceTimersByTime(15_000)
+    expect(host().killed).toBe(true)
+    host(0).exit(null)
+    expect(hosts).toHaveLength(2)
+  })
+
+  it('does not come back when the app quits meanwhile', async () => {
+    const { supervisor, hosts, host, up } = setUp()
+    up()
+    host().say({ type: 'restart' })
+    const stopped = supervisor.stop(1_000)
+    host().say({ type: 'stopped' })
+    await stopped
+    host(0).exit(0)
+    vi.advanceTimersByTime(60_000)
+    expect(hosts).toHaveLength(1)
+  })
+})
+
 describe('starting', () => {
   it('starts the host with the start message, once', () => {
     const { supervisor, hosts, host } = setUp()

@@ -47,6 +47,8 @@ const FIRST_RESTART_DELAY_MS = 1_000
 const LONGEST_RESTART_DELAY_MS = 60_000
 /** A host that lived this long was healthy: the next failure starts counting anew. */
 const HEALTHY_AFTER_MS = 60_000
+/** A host that is to start anew gives its jobs 10 s and then closes its books. */
+const RESTART_LIMIT_MS = 15_000
 
 /** How long to wait before the start that follows `failures` failures in a row. */
 export function restartDelayMs(failures: number): number {
@@ -91,6 +93,8 @@ export class HostSupervisor<P> {
   #nextCallId = 1
   #nextSeq = 1
   #stopping: Promise<void> | null = null
+  /** Ends a host that does not end by itself when the owner wants another. */
+  #restartLimit: NodeJS.Timeout | undefined
   #onStopped: () => void = () => undefined
 
   constructor(factory: ProcessFactory<P>, start: StartMessage) {
@@ -220,7 +224,11 @@ export class HostSupervisor<P> {
         this.#engines.get(message.engineId)?.kill()
         break
       case 'stopped':
-        this.#onStopped()
+        if (this.#stopping === null) child.kill()
+        else this.#onStopped()
+        break
+      case 'restart':
+        this.#replace(child)
         break
     }
   }
@@ -240,9 +248,29 @@ export class HostSupervisor<P> {
     child.post({ type: 'engine-port', engineId }, engine.port)
   }
 
+  /** Another host in the place of this one; calls that are made meanwhile wait for it. */
+  #replace(child: HostChild<P>): void {
+    if (this.#stopping !== null || this.#restartLimit !== undefined) return
+    this.#setView({ phase: 'starting', status: this.#view.status })
+    child.post({ type: 'stop' })
+    this.#restartLimit = setTimeout(() => {
+      // The first one asks, the second one forces.
+      child.kill()
+      child.kill()
+    }, RESTART_LIMIT_MS)
+  }
+
   #hostGone(code: number | null): void {
+    const wanted = this.#restartLimit !== undefined
+    clearTimeout(this.#restartLimit)
+    this.#restartLimit = undefined
     this.#child = null
     this.#endEngines()
+    if (wanted && this.#stopping === null) {
+      this.#settleAsked(restartingResult())
+      this.start()
+      return
+    }
     if (this.#stopping !== null) {
       this.#onStopped()
       return
@@ -274,6 +302,12 @@ export class HostSupervisor<P> {
     for (const call of [...this.#pending.values()]) call.settle(result)
   }
 
+  /** Those that the host which is gone was asked; what waits for the next one goes on waiting. */
+  #settleAsked(result: CallResultEnvelope): void {
+    const waiting = new Set(this.#waiting.map((message) => (message.type === 'call' ? message.id : 0)))
+    for (const [id, call] of [...this.#pending]) if (!waiting.has(id)) call.settle(result)
+  }
+
   #setView(view: HostView): void {
     this.#view = view
     for (const listener of this.#viewListeners) listener(view)
@@ -287,4 +321,8 @@ export class HostSupervisor<P> {
 
 function stoppedResult(): CallResultEnvelope {
   return failure('HOST_STOPPED', 'The host has been stopped.', 'Open the app again.')
+}
+
+function restartingResult(): CallResultEnvelope {
+  return failure('HOST_RESTARTING', 'The host is starting anew.', 'Try again in a moment.')
 }

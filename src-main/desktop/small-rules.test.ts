@@ -38,18 +38,20 @@ describe('desktopPaths', () => {
 describe('startMessage', () => {
   const given = { userData: '/data', resources: '/resources', model: '', apiPort: '' }
   it('has defaults that the protocol accepts', () => {
-    expect(startMessage(given)).toMatchObject({ modelPath: null, port: 3000, dataDirectory: '/data' })
+    expect(startMessage(given)).toMatchObject({ modelPath: null, port: null, dataDirectory: '/data' })
     expect(MainToHost.safeParse(startMessage(given)).success).toBe(true)
   })
   it.each([
     ['0', 0],
     ['65535', 65_535],
-    ['65536', 3000],
-    ['-1', 3000],
-    ['1e3', 3000],
-    [' 80', 3000],
-    ['x', 3000],
-  ])('port %j is %i', (apiPort, port) => expect(startMessage({ ...given, apiPort }).port).toBe(port))
+    ['65536', null],
+    ['-1', null],
+    ['1e3', null],
+    [' 80', null],
+    ['x', null],
+  ])('port %j is %j; null is the one that the owner chose', (apiPort, port) =>
+    expect(startMessage({ ...given, apiPort }).port).toBe(port),
+  )
   it('passes a model on', () =>
     expect(startMessage({ ...given, model: '/m.gguf' }).modelPath).toBe('/m.gguf'))
 })

@@ -21,8 +21,14 @@ import { registerTokens } from './tirami/tokens.ts'
 /** Longest request body. A full 4096-token conversation is about 16 KiB. */
 const BODY_BYTES_MAX = 256 * 1024
 
-/** The inference and economy API on `http://127.0.0.1:port`. @throws TiramiError PORT_IN_USE */
-export function openApi(services: HostServices, port: number): Promise<Edge> {
+/**
+ * The inference and economy API. @param listen on 127.0.0.1 unless an address is given
+ * @throws TiramiError PORT_IN_USE, ADDRESS_NOT_HERE
+ */
+export function openApi(
+  services: HostServices,
+  { address, port }: { address?: string; port: number },
+): Promise<Edge> {
   const authorise: Authorise = (request, action) => {
     const token = bearerToken(request.headers.authorization)
     if (token === null) throw keyMissing()
@@ -32,6 +38,7 @@ export function openApi(services: HostServices, port: number): Promise<Edge> {
     return caller
   }
   return openLocalServer(port, {
+    ...(address === undefined ? {} : { address }),
     bodyBytesMax: BODY_BYTES_MAX,
     errorShape: openAiError,
     register: (app) => {

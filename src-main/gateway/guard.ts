@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { hostname } from 'node:os'
 import { TiramiError } from '../kernel/index.ts'
 
 const LOOPBACK_NAMES = ['127.0.0.1', 'localhost', '[::1]']
@@ -6,6 +7,20 @@ const LOOPBACK_NAMES = ['127.0.0.1', 'localhost', '[::1]']
 /** Host values that a request to this port may carry. Anything else is DNS rebinding or a mistake. */
 export function allowedHosts(port: number): ReadonlySet<string> {
   return new Set(LOOPBACK_NAMES.flatMap((name) => (port === 80 ? [name, `${name}:80`] : [`${name}:${port}`])))
+}
+
+/**
+ * For a server that other machines may reach: also the address at which the request came in, and this machine's name.
+ * A page that rebinds a name of its own to this machine still sends that name.
+ */
+export function withOwnNames(
+  hosts: ReadonlySet<string>,
+  port: number,
+  localAddress: string | undefined,
+): ReadonlySet<string> {
+  const name = hostname().toLowerCase()
+  const here = localAddress?.replace(/^::ffff:/, '') ?? ''
+  return new Set([...hosts, ...[here, name, `${name}.local`].map((own) => `${own}:${port}`)])
 }
 
 /** Origins of our own page on this port. */
@@ -32,7 +47,7 @@ export function assertLocalRequest(
   const values = headerValues(request, 'host')
   const host = values.length === 1 ? values[0]?.toLowerCase() : undefined
   if (host === undefined || !hosts.has(host)) {
-    throw new TiramiError('HOST_HEADER_REFUSED', 'This server answers only under its loopback address.', {
+    throw new TiramiError('HOST_HEADER_REFUSED', 'This server answers only under its own address.', {
       nextStep: 'Use the address that the host printed, such as http://127.0.0.1:PORT.',
       httpStatus: 403,
     })

@@ -3,12 +3,14 @@ import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply } f
 import { NotEarningError } from '../host/index.ts'
 import { EngineBusyError } from '../inference/index.ts'
 import { TiramiError } from '../kernel/index.ts'
-import { allowedHosts, allowedOrigins, assertLocalRequest } from './guard.ts'
+import { allowedHosts, allowedOrigins, assertLocalRequest, withOwnNames } from './guard.ts'
 
 /** Shapes an error for the client of one server: OpenAI's shape on the API, the contract's in the window. */
 export type ErrorShape = (error: TiramiError) => unknown
 
 export interface LocalServerOptions {
+  /** IPv4 address that it listens at; the loopback by default. */
+  address?: string
   bodyBytesMax: number
   errorShape: ErrorShape
   register(app: FastifyInstance): void
@@ -18,10 +20,13 @@ const CONNECTIONS_MAX = 256
 const HEADERS_TIMEOUT_MS = 10_000
 const REQUEST_TIMEOUT_MS = 30_000
 
+const LOOPBACK = '127.0.0.1'
+const EVERYWHERE = '0.0.0.0'
+
 /**
- * An HTTP server on 127.0.0.1 that refuses foreign hosts and origins before it reads a body.
+ * An HTTP server, on 127.0.0.1 unless told otherwise, that refuses foreign hosts and origins before it reads a body.
  * @param port 0 picks a free one
- * @throws TiramiError PORT_IN_USE
+ * @throws TiramiError PORT_IN_USE, ADDRESS_NOT_HERE
  */
 export async function openLocalServer(
   port: number,
@@ -40,11 +45,14 @@ export async function openLocalServer(
   // A form or a text/plain body is what a foreign page can send without asking first.
   app.removeContentTypeParser('text/plain')
 
+  const host = options.address ?? LOOPBACK
+  let bound = port
   let hosts: ReadonlySet<string> = new Set()
   let origins: ReadonlySet<string> = new Set()
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(securityHeaders(request.id))
-    assertLocalRequest(request.raw, hosts, origins)
+    const named = host === LOOPBACK ? hosts : withOwnNames(hosts, bound, request.raw.socket.localAddress)
+    assertLocalRequest(request.raw, named, origins)
     assertPlainBody(request.headers['content-encoding'])
   })
   app.setErrorHandler((error: FastifyError, _request, reply) => {
@@ -55,12 +63,13 @@ export async function openLocalServer(
   })
   options.register(app)
 
-  await listen(app, port)
+  await listen(app, host, port)
   const address = app.server.address()
-  const bound = typeof address === 'object' && address ? address.port : port
+  bound = typeof address === 'object' && address ? address.port : port
   hosts = allowedHosts(bound)
   origins = allowedOrigins(bound)
-  return { url: `http://127.0.0.1:${bound}`, port: bound, close: () => app.close() }
+  const reached = host === EVERYWHERE ? LOOPBACK : host
+  return { url: `http://${reached}:${bound}`, port: bound, close: () => app.close() }
 }
 
 /** A packed body is not unpacked: a small one could fill the memory. @throws TiramiError UNSUPPORTED_MEDIA_TYPE */
@@ -72,16 +81,25 @@ function assertPlainBody(encoding: string | undefined): void {
   })
 }
 
-async function listen(app: FastifyInstance, port: number): Promise<void> {
+async function listen(app: FastifyInstance, host: string, port: number): Promise<void> {
   try {
-    await app.listen({ host: '127.0.0.1', port })
+    await app.listen({ host, port })
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EADDRNOTAVAIL') throw notHere(host, error)
+    if (code !== 'EADDRINUSE') throw error
     throw new TiramiError('PORT_IN_USE', `Port ${port} is used by another program.`, {
       nextStep: 'Choose another port, or 0 for any free one.',
       cause: error,
     })
   }
+}
+
+function notHere(address: string, cause: unknown): TiramiError {
+  return new TiramiError('ADDRESS_NOT_HERE', `This machine does not have the address ${address}.`, {
+    nextStep: 'Choose another address in Settings → Machine, or with --bind.',
+    cause,
+  })
 }
 
 function requestId(incoming: string | string[] | undefined): string {

@@ -9,18 +9,22 @@ import {
   stageRestore,
   verifyBackup,
 } from '../backup/index.ts'
-import type { Clock } from '../kernel/index.ts'
+import { type Clock, TiramiError } from '../kernel/index.ts'
+import type { ApiAddress } from './api-address.ts'
 import type { Handlers } from './handlers.ts'
 import { inOrder } from './in-order.ts'
+import type { MeshSwitch } from './mesh-switch.ts'
 import type { Settings, UpstreamChoice } from './settings.ts'
 
 export interface SettingsPorts {
   dataDirectory: string
   settings: Settings
-  /** In force since the start, from the command line or the settings. */
   /** The server that computes in this host's place now. */
   upstream(): UpstreamChoice | null
-  apiBaseUrl(): string
+  api: ApiAddress
+  mesh: Pick<MeshSwitch, 'view' | 'set'>
+  /** Starts the host anew; null: whoever started it has to. */
+  restart: (() => void) | null
   journalBytes(): number
   telemetryLost(): number
   modelDisk(): Promise<{ installedBytes: number; freeBytes: number }>
@@ -63,6 +67,19 @@ export function settingsHandlers(ports: SettingsPorts): Pick<Handlers, keyof typ
         await cancelRestore(dataDirectory)
         return settingsView(ports)
       }),
+    'settings.setApi': async (choice) => {
+      await ports.api.choose(choice)
+      return settingsView(ports)
+    },
+    'settings.setMesh': async (setup) => {
+      await ports.mesh.set(setup)
+      return settingsView(ports)
+    },
+    'host.restart': async () => {
+      if (ports.restart === null) throw notRestartable()
+      ports.restart()
+      return { restarting: true }
+    },
   }
 }
 
@@ -75,7 +92,7 @@ async function settingsView(ports: SettingsPorts): Promise<SettingsView> {
     ports.modelDisk(),
     pendingRestore(dataDirectory),
   ])
-  const api = new URL(ports.apiBaseUrl())
+  const inForce = ports.api.inForce()
   return {
     guide,
     storage: {
@@ -88,13 +105,23 @@ async function settingsView(ports: SettingsPorts): Promise<SettingsView> {
       telemetryLost: ports.telemetryLost(),
     },
     network: {
-      address: api.hostname,
-      port: Number(api.port),
-      loopbackOnly: api.hostname === '127.0.0.1' || api.hostname === '[::1]',
+      address: inForce?.address ?? '',
+      port: inForce?.port ?? 0,
+      loopbackOnly: inForce === null || inForce.address === '127.0.0.1',
+      api: ports.api.view(),
+      mesh: ports.mesh.view(),
       upstream: upstream && { baseUrl: withoutSecrets(upstream.baseUrl), model: upstream.model },
     },
     backup: { lastAtMs: lastBackupAtMs, pending, passwordLengthMin: PASSWORD_LENGTH_MIN },
+    restart: { needed: pending !== null || ports.api.restartNeeded(), possible: ports.restart !== null },
   }
+}
+
+function notRestartable(): TiramiError {
+  return new TiramiError('RESTART_NOT_HERE', 'This host cannot start itself anew.', {
+    nextStep: 'End it and start it again the way it was started.',
+    httpStatus: 409,
+  })
 }
 
 async function telemetryFiles(directory: string): Promise<{ bytes: number; sinceMs: number | null }> {

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import systeminformation from 'systeminformation'
-import type { HostStatus, ModelInfo } from '../../src-preload/contract/index.ts'
+import type { ApiChoice, HostStatus, ModelInfo } from '../../src-preload/contract/index.ts'
 import { finishPendingRestore } from '../backup/index.ts'
 import { createEnvironment, createHardwareMonitor, systemPorts } from '../hardware/index.ts'
 import type { Engine, JobRequest, SpawnEngine } from '../inference/index.ts'
@@ -16,6 +16,7 @@ import {
 import { type Ledger, treeHeadBytes } from '../ledger/index.ts'
 import { type Net, openModelStore } from '../models/index.ts'
 import type { Access } from './access.ts'
+import { createApiAddress } from './api-address.ts'
 import { type Books, openBooks } from './books.ts'
 import { type Control, createControl } from './control.ts'
 import { createEarning, type Earning, type Environment } from './earning-policy.ts'
@@ -28,6 +29,7 @@ import { ensurePrivateDirectory } from './files.ts'
 import { type Consumer, type HostKeys, openKeys } from './keys.ts'
 import { createMachine } from './machine.ts'
 import { type HostMarket, type MeshChoice, noMesh, openHostMarket } from './market.ts'
+import { createMeshSwitch } from './mesh-switch.ts'
 import { isMetered, meteringOf } from './metered.ts'
 import { type CurrentModel, modelInfo } from './model.ts'
 import { openModelDesk } from './model-desk.ts'
@@ -63,8 +65,8 @@ export interface HostServices {
   signedHead(): SignedHead
   energy: Pick<EnergyMeter, 'of' | 'totals' | 'power'>
   stewardship: Stewardship
-  /** Other hosts; null: this one was started without the mesh. */
-  mesh: HostMarket | null
+  /** Other hosts; null while the mesh is off. Can change at any time: read it anew for every request. */
+  readonly mesh: HostMarket | null
   earning: Earning
   /** Tasks of the recursive model. */
   reasonTasks(): Promise<string[]>
@@ -118,15 +120,19 @@ export interface HostOptions {
   model?: string
   /** Another server that computes in this host's place. */
   upstream?: UpstreamChoice
-  /** How to join other hosts; absent: not at all. */
+  /** How to join other hosts, whatever was chosen in the window; absent: as chosen there. */
   mesh?: MeshChoice
+  /** Where the API listens, whatever was chosen in the window. */
+  listen?: { address?: string; port?: number }
+  /** Starts the whole host anew; absent: whoever started it has to. */
+  restart?: () => void
   /** Where models are downloaded from; https to public addresses when absent. */
   modelNet?: Net
   spawnEngine: SpawnEngine
   projectionWorkerUrl: URL
   reasoningWorkerUrl: URL
   /** Opens the inference API; the composition root closes it first when it stops. */
-  openApi(services: HostServices): Promise<Edge>
+  openApi(services: HostServices, listen: ApiChoice): Promise<Edge>
   /** What is known of the machine, for the owner's rules; by default what its system tells. */
   environment?: Environment
   /** What the desktop shell sees; it goes before `environment`. */
@@ -327,14 +333,16 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     },
   }
   const announceMesh = coalesced(() => events.emit('mesh.changed', {}), STATUS_EVENT_INTERVAL_MS)
-  const meshView = () => mesh?.view() ?? noMesh(books.mesh, stewardship.values().mesh.send_prompts)
+  const meshView = () => mesh.current()?.view() ?? noMesh(books.mesh, stewardship.values().mesh.send_prompts)
   const serveFor: HostServices['serve'] = (consumer, request, signal, how) =>
     serve(ports, consumer, request, signal, how)
   const values = () => stewardship.values().mesh
-  // Safe mode opens nothing to others.
-  const meshChoice = safeMode ? undefined : options.mesh
-  const mesh = meshChoice
-    ? await openHostMarket(
+  const mesh = createMeshSwitch({
+    given: options.mesh,
+    allowed: !safeMode,
+    settings,
+    open: (choice) =>
+      openHostMarket(
         {
           serving: { ...ports, economy },
           rules: books.mesh,
@@ -352,17 +360,30 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
           mode: () => values().routing,
           onChange: announceMesh,
         },
-        meshChoice,
+        choice,
         options.dataDirectory,
         keys.nodeSeed,
-      )
-    : null
-  engine.onChange(() => mesh?.node.announceSoon())
+      ),
+    onChange: announceMesh,
+  })
+  await mesh.start()
+  engine.onChange(() => mesh.current()?.node.announceSoon())
+  const api = createApiAddress({
+    given: options.listen ?? {},
+    settings,
+    keysIssued: () => access.list().length,
+  })
   const settlement = createSettlement({ directory: join(options.dataDirectory, 'ledger'), ledger, clock })
   const control = createControl({
     settlement,
     status,
-    mesh: { view: meshView, allowKey: async (...key) => mesh?.allowKey(...key) },
+    mesh: {
+      view: meshView,
+      allowKey: (consumer, allowed) =>
+        ledger.post([
+          { kind: 'mesh.key-allowed', atMs: readClockMs(clock), consumer, allowed } as { kind: string },
+        ]),
+    },
     earning,
     ledger,
     safety,
@@ -379,7 +400,9 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
       dataDirectory: options.dataDirectory,
       settings,
       upstream: desk.upstream,
-      apiBaseUrl: () => apiBaseUrl,
+      api,
+      mesh,
+      restart: options.restart ?? null,
       journalBytes: () => ledger.journal().bytes,
       telemetryLost: () => stewardship.telemetryStatus().lost,
       modelDisk: async () => (await desk.view()).disk,
@@ -400,7 +423,9 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     economy,
     energy,
     stewardship,
-    mesh,
+    get mesh() {
+      return mesh.current()
+    },
     earning,
     reasonTasks: () => reasoning.tasks(),
     serveReason: (consumer, request, signal) => serveReason(ports, reasoning, consumer, request, signal),
@@ -418,8 +443,8 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     serve: serveFor,
     serveEmbeddings: (consumer, texts, signal, how) => serveEmbeddings(ports, consumer, texts, signal, how),
   }
-  const api = await options.openApi(services)
-  apiBaseUrl = safeMode ? '' : `${api.url}/v1`
+  const edge = safeMode ? null : await api.open((listen) => options.openApi(services, listen))
+  apiBaseUrl = edge === null ? '' : `${edge.url}/v1`
   const market = runMarket(economy, clock, () => {
     const { running, queued } = engine.jobs()
     const { state } = engine.status()
@@ -439,9 +464,9 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     announce()
     await idle(engine, STOP_GRACE_MS)
     // What was signed for is booked, with the ledger still open.
-    await mesh?.close()
+    await mesh.close()
     await engine.stop()
-    await api.close()
+    await edge?.close()
     announceMesh.cancel()
     await desk.close()
     await reasoning.close()

@@ -190,6 +190,7 @@ export function createHostMarket(
       ledger.post([{ kind: 'mesh.key-allowed', atMs: nowMs(), consumer, allowed } as { kind: string }]),
     close: async () => {
       await market.close()
+      rules.onTrade(() => undefined)
       await net.close()
     },
   }
@@ -328,7 +329,7 @@ export function noMesh(rules: MeshRules, sendsPrompts: boolean): MeshView {
     peers: [],
     standing: {
       offered: [],
-      notOffering: 'This host was started without the mesh.',
+      notOffering: 'This host does not take part in the market of other hosts.',
       reputation: 0,
       trades: rules.head().size,
       unconfirmedTrades: 0,

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { z } from 'zod'
-import { GuideState, ModelsView } from '../../src-preload/contract/index.ts'
+import { ApiChoice, GuideState, MeshSetup, ModelsView } from '../../src-preload/contract/index.ts'
+import { TiramiError } from '../kernel/index.ts'
 import { readSecretFile, writeFileAtomically } from './files.ts'
 
 const Count = z.number().int().positive()
@@ -38,6 +39,10 @@ const SettingsFile = z.object({
   downloadBytesPerSecond: ModelsView.shape.settings.shape.downloadBytesPerSecond.default(null),
   guide: GuideState.default({ state: 'open', step: 'machine' }),
   lastBackupAtMs: z.number().int().nonnegative().nullable().default(null),
+  /** Where the API listens; null: on this machine, at the usual port. */
+  api: ApiChoice.nullable().default(null),
+  /** How the host takes part in the mesh; null: never chosen, and so not at all. */
+  mesh: MeshSetup.nullable().default(null),
 })
 export type SettingValues = z.infer<typeof SettingsFile>
 
@@ -70,4 +75,12 @@ function readSettings(path: string): SettingValues {
   } catch {
     return SettingsFile.parse({})
   }
+}
+
+/** The command line goes before what is chosen in the window. */
+export function settingFixed(): TiramiError {
+  return new TiramiError('SETTING_FIXED', 'This was given on the command line and cannot be changed here.', {
+    nextStep: 'Start the host without that option to choose in the window.',
+    httpStatus: 409,
+  })
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { PublicErrorSchema } from './errors.ts'
 
 const Count = z.number().int().nonnegative()
 const TimestampMs = Count
@@ -27,6 +28,30 @@ export const BackupSummary = z.object({
 })
 export type BackupSummary = z.infer<typeof BackupSummary>
 
+const Port = z.number().int().min(0).max(65_535)
+
+/** Where the API is to listen; the port 0 picks a free one at every start. */
+export const ApiChoice = z.strictObject({
+  /** `127.0.0.1`: this machine only; `0.0.0.0`: every network that it is in; or one of its own IPv4 addresses. */
+  address: z.ipv4(),
+  port: Port,
+})
+export type ApiChoice = z.infer<typeof ApiChoice>
+
+/** How this host takes part in the market of many hosts. */
+export const MeshSetup = z.strictObject({
+  enabled: z.boolean(),
+  /** TCP port for other hosts; 0 picks a free one at every start. */
+  port: Port,
+  /** Who can reach it: nobody beyond this machine; hosts of the local network, which it looks for; those of the internet, too. */
+  reach: z.enum(['machine', 'local', 'internet']),
+  /** Addresses of hosts to begin with, each with the host's id. */
+  bootstrap: z.array(z.string().trim().min(1).max(256)).max(32),
+  /** Hosts of one name find each other. */
+  group: z.string().regex(/^[a-z0-9-]{1,32}$/),
+})
+export type MeshSetup = z.infer<typeof MeshSetup>
+
 export const SettingsView = z.object({
   guide: GuideState,
   storage: z.object({
@@ -42,11 +67,29 @@ export const SettingsView = z.object({
     telemetryLost: Count,
   }),
   network: z.object({
-    /** Where the OpenAI-compatible API listens. */
+    /** Where the OpenAI-compatible API listens now; empty while it does not, as in safe mode. */
     address: z.string(),
-    port: z.number().int().min(0).max(65_535),
+    port: Port,
     /** Only programs on this machine reach it. */
     loopbackOnly: z.boolean(),
+    api: z.object({
+      /** In force from the next start on. */
+      chosen: ApiChoice,
+      /** Given on the command line, which goes before what is chosen. */
+      fixed: z.object({ address: z.boolean(), port: z.boolean() }),
+      /** What can be chosen on this machine. */
+      addresses: z.array(z.string()),
+      /** Why it does not listen where it should. */
+      problem: PublicErrorSchema.nullable(),
+    }),
+    mesh: z.object({
+      setup: MeshSetup,
+      /** Given on the command line: it cannot be changed here. */
+      fixed: z.boolean(),
+      on: z.boolean(),
+      /** Why it is off although it should be on. */
+      problem: PublicErrorSchema.nullable(),
+    }),
     /** Another server that computes in this host's place; null: none. */
     upstream: z.object({ baseUrl: z.string(), model: z.string() }).nullable(),
   }),
@@ -56,6 +99,12 @@ export const SettingsView = z.object({
     /** A restore that takes its place at the next start. */
     pending: BackupSummary.extend({ ledgerAside: z.boolean() }).nullable(),
     passwordLengthMin: Count,
+  }),
+  restart: z.object({
+    /** Something that was chosen or restored waits for it. */
+    needed: z.boolean(),
+    /** False: whoever started this host has to do it. */
+    possible: z.boolean(),
   }),
 })
 export type SettingsView = z.infer<typeof SettingsView>
@@ -80,4 +129,10 @@ export const settingsProcedures = {
   /** Puts a backup beside the data; it takes its place when the host starts again. */
   'backup.restore': { input: z.strictObject({ text: BackupText, password: Password }), output: SettingsView },
   'backup.cancelRestore': { input: None, output: SettingsView },
+  /** Takes effect at the next start. */
+  'settings.setApi': { input: ApiChoice, output: SettingsView },
+  /** Takes effect at once: the host leaves the market, or joins it anew. */
+  'settings.setMesh': { input: MeshSetup, output: SettingsView },
+  /** Running answers get ten seconds to end; then the host starts anew, in the same place. */
+  'host.restart': { input: None, output: z.object({ restarting: z.literal(true) }) },
 } as const

@@ -10,7 +10,7 @@ export const createSettingsStore = (client: HostClient) =>
     hostView<SettingsView>(
       client,
       'settings.get',
-      ({ guide, storage, network, backup }) => ({ guide, storage, network, backup }),
+      ({ guide, storage, network, backup, restart }) => ({ guide, storage, network, backup, restart }),
       set,
       get,
     ),

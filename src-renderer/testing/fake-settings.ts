@@ -24,8 +24,26 @@ export function sampleSettings(change: Partial<SettingsView> = {}): SettingsView
       telemetrySinceMs: Date.UTC(2026, 8, 2, 5),
       telemetryLost: 0,
     },
-    network: { address: '127.0.0.1', port: 8347, loopbackOnly: true, upstream: null },
+    network: {
+      address: '127.0.0.1',
+      port: 8347,
+      loopbackOnly: true,
+      api: {
+        chosen: { address: '127.0.0.1', port: 8347 },
+        fixed: { address: false, port: false },
+        addresses: ['127.0.0.1', '0.0.0.0', '192.168.1.20'],
+        problem: null,
+      },
+      mesh: {
+        setup: { enabled: true, port: 4001, reach: 'local', bootstrap: [], group: 'tirami' },
+        fixed: false,
+        on: true,
+        problem: null,
+      },
+      upstream: null,
+    },
     backup: { lastAtMs: null, pending: null, passwordLengthMin: 10 },
+    restart: { needed: false, possible: true },
     ...change,
   }
 }
@@ -40,6 +58,9 @@ export const fakeSettings = (
   | 'backup.verify'
   | 'backup.restore'
   | 'backup.cancelRestore'
+  | 'settings.setApi'
+  | 'settings.setMesh'
+  | 'host.restart'
 > => {
   let view = settings
   const put = (change: Partial<SettingsView>) => {
@@ -63,6 +84,14 @@ export const fakeSettings = (
     'backup.restore': () =>
       put({ backup: { ...view.backup, pending: { ...summary, journalBytes: null, ledgerAside: false } } }),
     'backup.cancelRestore': () => put({ backup: { ...view.backup, pending: null } }),
+    'settings.setApi': (chosen) =>
+      put({
+        network: { ...view.network, api: { ...view.network.api, chosen } },
+        restart: { ...view.restart, needed: true },
+      }),
+    'settings.setMesh': (setup) =>
+      put({ network: { ...view.network, mesh: { ...view.network.mesh, setup, on: setup.enabled } } }),
+    'host.restart': () => ({ restarting: true }),
   }
 }
 

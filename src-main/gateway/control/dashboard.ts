@@ -24,16 +24,19 @@ const CONTENT_TYPES: Record<string, string> = {
 export interface Dashboard {
   /** Opens a session; works for every browser on this machine that is given it. */
   url: string
+  /** Ends every event stream: pages ask again for all that they show. */
+  cut(): void
   close(): Promise<void>
 }
 
 /**
  * The window as a web page on loopback: the renderer's bundle, `POST /rpc/<procedure>` and `GET /events`.
  * The link carries a session token once; after that a strict, http-only cookie does.
+ * @param control the host that runs now; it throws a TiramiError while there is none
  * @throws TiramiError PORT_IN_USE, DASHBOARD_NOT_BUILT
  */
 export async function openDashboard(
-  control: Control,
+  control: () => Control,
   options: { port: number; bundleDirectory: string },
 ): Promise<Dashboard> {
   const token = randomBytes(24).toString('base64url')
@@ -54,6 +57,9 @@ export async function openDashboard(
   })
   return {
     url: `${server.url}/?session=${token}`,
+    cut: () => {
+      for (const stream of streams) stream.end()
+    },
     close: async () => {
       for (const stream of streams) stream.end()
       await server.close()
@@ -146,30 +152,31 @@ function registerPages(
   })
 }
 
-function registerRpc(app: FastifyInstance, control: Control, sessions: SessionCheck): void {
+function registerRpc(app: FastifyInstance, control: () => Control, sessions: SessionCheck): void {
   app.post(
     '/rpc/:procedure',
     { onRequest: async (request) => requireSession(sessions, request) },
-    (request) => control.call((request.params as { procedure: string }).procedure, request.body),
+    (request) => control().call((request.params as { procedure: string }).procedure, request.body),
   )
 }
 
 function registerEvents(
   app: FastifyInstance,
-  control: Control,
+  control: () => Control,
   sessions: SessionCheck,
   streams: Set<SseStream>,
 ): void {
   app.get('/events', (request, reply) => {
     requireSession(sessions, request)
+    const host = control()
     const after = request.headers['last-event-id']
     reply.hijack()
     const sse = new SseStream(reply.raw, securityHeaders(request.id))
     // An event is put into words only when the reader can take it; one that takes nothing is cut off by the stream.
     const feed = eventFeed((event) =>
-      sse.send({ id: control.placeOf(event), event: event.name, data: JSON.stringify(event.data) }),
+      sse.send({ id: host.placeOf(event), event: event.name, data: JSON.stringify(event.data) }),
     )
-    const end = control.subscribe(feed, typeof after === 'string' ? after : undefined)
+    const end = host.subscribe(feed, typeof after === 'string' ? after : undefined)
     const ping = setInterval(() => {
       if (sse.pendingBytes === 0) reply.raw.write(': ping\n\n')
     }, SSE_PING_MS)

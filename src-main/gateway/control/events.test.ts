@@ -21,11 +21,11 @@ beforeEach(async () => {
   writeFileSync(join(directory, 'index.html'), '<p>page</p>')
   log = new EventLog('run')
   dashboard = await openDashboard(
-    {
+    () => ({
       call: async () => ({ ok: false, error: { code: 'X', message: 'm', nextStep: 'n' } }),
       subscribe: (listener, after) => log.subscribe(listener, after),
       placeOf: (event) => log.placeOf(event),
-    },
+    }),
     { port: 0, bundleDirectory: directory },
   )
 })

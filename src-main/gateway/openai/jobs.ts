@@ -59,7 +59,10 @@ export async function* runJobs(
   const runs = jobs.map((job) =>
     serveApproved(services, abort.signal, approval, (approvalId) => {
       const how = approvalId === undefined ? {} : { approvalId }
-      if (model?.remote && mesh) return mesh.serve(consumer, model.id, job, abort.signal, how)
+      if (model?.remote) {
+        if (!mesh) throw leftTheMesh()
+        return mesh.serve(consumer, model.id, job, abort.signal, how)
+      }
       return services.serve(consumer, job, abort.signal, how)
     }),
   )
@@ -181,4 +184,12 @@ async function* serveApproved<Event>(
     const approved = await answered.catch(() => Promise.reject(error))
     yield* attempt(approved ? error.approvalId : undefined)
   }
+}
+
+/** Between the choice of the model and the job the owner has turned the mesh off. */
+function leftTheMesh(): TiramiError {
+  return new TiramiError('MESH_OFF', 'This host does not take part in the market of other hosts any more.', {
+    nextStep: 'Ask for the model that it serves itself, or turn the market on again.',
+    httpStatus: 503,
+  })
 }

@@ -24,15 +24,18 @@ const TradesQuery = z.strictObject({ limit: z.coerce.number().int().min(1).max(1
 const AllowBody = z.strictObject({ consumer: z.string().regex(/^[0-9a-f]{64}$/), allowed: z.boolean() })
 
 const PROVIDERS_MAX = 50
+const MESH_IS_OFF = 'This host does not take part in the market of other hosts.'
 
 /** Other hosts (spec sections 1.3 and 1.4): who there is, who serves what, at which price. */
 export function registerMesh(app: FastifyInstance, services: HostServices, authorise: Authorise): void {
-  const { mesh, economy, ledger } = services
+  const { economy, ledger } = services
+  // It can be joined and left while the host runs.
+  const view = () => services.mesh?.view() ?? null
 
   app.get('/v1/tirami/peers', async (request) => {
     authorise(request, 'ledger.read')
-    const peers = mesh?.node.peers() ?? []
-    const shown = new Map(mesh?.view().peers.map((peer) => [peer.nodeId, peer]))
+    const peers = services.mesh?.node.peers() ?? []
+    const shown = new Map(view()?.peers.map((peer) => [peer.nodeId, peer]))
     return {
       count: peers.length,
       peers: peers.map(({ nodeId, signal, latencyEmaMs, lastSeenMs, verifiedTrades }) => ({
@@ -56,7 +59,7 @@ export function registerMesh(app: FastifyInstance, services: HostServices, autho
 
   app.get('/v1/tirami/providers', async (request) => {
     authorise(request, 'ledger.read')
-    const offering = (mesh?.view().peers ?? []).filter(({ models }) => models.length > 0)
+    const offering = (view()?.peers ?? []).filter(({ models }) => models.length > 0)
     const providers = offering.map(({ nodeId, reputation, priceMultiplier, models }) => ({
       node_id: nodeId,
       contributed_cu: Number(ledger.balance(nodeId).contributedTrm),
@@ -74,7 +77,7 @@ export function registerMesh(app: FastifyInstance, services: HostServices, autho
   app.post('/v1/tirami/schedule', async (request) => {
     authorise(request, 'ledger.read')
     const { model_id, max_tokens } = parseBody(ScheduleBody, request.body)
-    const [best] = market(mesh).rank({ model: model_id, maxTokens: max_tokens, mode: 'balanced' })
+    const [best] = market(services.mesh).rank({ model: model_id, maxTokens: max_tokens, mode: 'balanced' })
     if (!best) throw noProvider(model_id)
     return {
       provider: best.peer.nodeId,
@@ -88,7 +91,7 @@ export function registerMesh(app: FastifyInstance, services: HostServices, autho
     authorise(request, 'ledger.read')
     const { model, max_cu, mode, max_tokens } = parseBody(RouteQuery, request.query)
     const maxCostTrm = max_cu === undefined ? undefined : BigInt(max_cu)
-    const [best] = market(mesh).rank({ model, maxTokens: max_tokens, mode, maxCostTrm })
+    const [best] = market(services.mesh).rank({ model, maxTokens: max_tokens, mode, maxCostTrm })
     if (!best) throw noProvider(model)
     return {
       provider: best.peer.nodeId,
@@ -101,19 +104,19 @@ export function registerMesh(app: FastifyInstance, services: HostServices, autho
 
   const topology = () => {
     const own = services.model()
-    const view = mesh?.view()
+    const shown = view()
     return {
       status: services.status().state,
       model: own?.served.id ?? null,
       local_capability: {
         node_id: services.nodeId,
-        offered_models: view?.standing.offered ?? [],
-        not_offering: view?.standing.notOffering ?? 'This host was started without the mesh.',
+        offered_models: shown?.standing.offered ?? [],
+        not_offering: shown === null ? MESH_IS_OFF : shown.standing.notOffering,
         flop_per_token: own ? Number(prefillFlop(own.served.cost, 1)) : null,
-        addresses: view?.addresses ?? [],
+        addresses: shown?.addresses ?? [],
       },
-      connected_peers: (view?.peers ?? []).filter(({ connected }) => connected).map(({ nodeId }) => nodeId),
-      known_peers: view?.peers.length ?? 0,
+      connected_peers: (shown?.peers ?? []).filter(({ connected }) => connected).map(({ nodeId }) => nodeId),
+      known_peers: shown?.peers.length ?? 0,
       // A model is served by one host as a whole; nothing is split over several.
       planned_topology: null,
       advertised_topology: null,
@@ -127,7 +130,7 @@ export function registerMesh(app: FastifyInstance, services: HostServices, autho
   app.get('/v1/tirami/mesh/trades', async (request) => {
     authorise(request, 'ledger.read')
     const { limit } = parseBody(TradesQuery, request.query)
-    const observed = mesh?.node.observed(limit) ?? []
+    const observed = services.mesh?.node.observed(limit) ?? []
     return {
       count: observed.length,
       trades: observed.map(({ tradeId, trade: { terms, ...signed }, firstSeenMs }) => ({
@@ -148,14 +151,14 @@ export function registerMesh(app: FastifyInstance, services: HostServices, autho
 
   app.get('/v1/tirami/mesh/disputes', async (request) => {
     authorise(request, 'ledger.read')
-    const disputes = mesh?.view().disputes ?? []
+    const disputes = view()?.disputes ?? []
     return { count: disputes.length, disputes }
   })
 
   app.post('/v1/tirami/mesh/allow', async (request) => {
     authorise(request, 'host.write')
     const { consumer, allowed } = parseBody(AllowBody, request.body)
-    await market(mesh).allowKey(consumer, allowed)
+    await market(services.mesh).allowKey(consumer, allowed)
     return { ok: true, consumer, allowed }
   })
 }
@@ -163,8 +166,8 @@ export function registerMesh(app: FastifyInstance, services: HostServices, autho
 /** @throws TiramiError MESH_OFF (503) */
 function market(mesh: HostMarket | null): HostMarket {
   if (mesh) return mesh
-  throw new TiramiError('MESH_OFF', 'This host was started without the mesh.', {
-    nextStep: 'Start it with --mesh-port.',
+  throw new TiramiError('MESH_OFF', MESH_IS_OFF, {
+    nextStep: 'Turn it on: on the page Market, or with --mesh-port.',
     httpStatus: 503,
   })
 }
