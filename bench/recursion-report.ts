@@ -75,19 +75,20 @@ function gatedTable(tasks: readonly TaskFigures[]): string {
 }
 
 function trainingTable(trainings: readonly TrainingFigures[]): string {
-  const rows = trainings.map(({ task, seed, steps, teraflop, minutes, accuracy, sha256 }) => [
-    task,
-    String(seed),
-    String(steps),
-    teraflop.toFixed(1),
-    minutes.toFixed(1),
-    `${withInterval(accuracy)} of ${accuracy.count}`,
-    `\`${sha256.slice(0, 12)}\``,
-  ])
-  return table(
-    ['task', 'seed', 'optimiser steps', 'TFLOP', 'minutes of two cores', 'accuracy', 'sha256'],
-    rows,
+  const rows = trainings.flatMap(({ seed, minutes, sha256, questions }) =>
+    questions.map(({ title, count, fullSteps, full, halting, gated }) => [
+      title,
+      String(seed),
+      minutes.toFixed(1),
+      String(count),
+      `${withInterval(full)} after ${fullSteps}`,
+      `${withInterval(halting.accuracy)} in ${halting.meanSteps.toFixed(2)}`,
+      gated ? `${withInterval(gated.accuracy)} in ${gated.meanSteps.toFixed(2)}` : '–',
+      `\`${sha256.slice(0, 12)}\``,
+    ]),
   )
+  const head = ['task', 'seed', 'minutes', 'questions', 'all steps', 'stops when sure', 'council', 'weights']
+  return table(head, rows)
 }
 
 function kernelTable(kernels: readonly KernelFigure[]): string {
@@ -123,8 +124,9 @@ export function markdownOf(
   if (tasks.some(({ gated }) => gated)) {
     parts.push(
       '## Few steps first, a council where they do not suffice',
-      'Four deterministic steps; where the rules of the puzzle do not confirm the answer, twelve noisy rollouts of up to ' +
-        'eight steps, all of which stop when one is confirmed. Every step of everything that was run is counted.',
+      'What the host sells as medium effort: at most eight steps, ended as soon as the rules of the puzzle confirm the ' +
+        'answer; where they never do, twelve noisy rollouts of up to sixteen steps, all of which stop when one is ' +
+        'confirmed. Every step of everything that was run is counted.',
       gatedTable(tasks),
     )
   }
@@ -132,8 +134,7 @@ export function markdownOf(
     parts.push(
       '## Training anew',
       'By `npm run bench:recursion -- --train --seeds …`. Minutes are processor time of all threads, divided by two: what ' +
-        'two cores that do nothing else need. Accuracy is that of the half-precision weights after sixteen steps, or ' +
-        'fewer where the task is asked fewer.',
+        'two cores that do nothing else need. Questions and columns are those of the tables above, for weights of every seed.',
       trainingTable(trainings),
     )
   }

@@ -1,6 +1,6 @@
 // Accuracy of the recursive networks on unseen questions: by step, stopping when sure, and under the gated policy.
 
-import type { Checkpoint, Policy } from '../src-main/recursion/index.ts'
+import { type Checkpoint, decodeWeights, EFFORT_POLICIES } from '../src-main/recursion/index.ts'
 import {
   ask,
   evaluateGated,
@@ -42,8 +42,17 @@ export const QUESTIONS: readonly Question[] = [
     goal: '97 at 16; gated 99 in 14 steps',
   },
   { title: 'Maze 11×11', task: 'maze', count: 512, ...deep, gatedCount: 512, goal: '99' },
-  { title: 'Maze 21×21', task: 'maze', side: 21, count: 512, ...deep, gatedCount: 0, goal: '96' },
-  { title: 'Maze 31×31', task: 'maze', side: 31, count: 200, ...deep, gatedCount: 0, goal: '85' },
+  { title: 'Maze 21×21', task: 'maze', side: 21, count: 512, ...deep, gatedCount: 128, goal: '96' },
+  {
+    title: 'Maze 31×31',
+    task: 'maze',
+    side: 31,
+    count: 200,
+    steps: 32,
+    fullSteps: 32,
+    gatedCount: 0,
+    goal: '85',
+  },
   { title: 'Op-sequence', task: 'op-sequence', count: 2000, ...deep, gatedCount: 0, goal: '99' },
   {
     title: 'PatternWorld',
@@ -94,16 +103,6 @@ export interface TaskFigures {
 /** Chosen beforehand, the same for every task (one step alone is too rash early in training). */
 const HALTING = { haltProbability: 0.5, patience: 2 }
 
-const GATED: Policy = {
-  reflexSteps: 4,
-  rollouts: 12,
-  rolloutSteps: 8,
-  deviation: 0.2,
-  judge: 'rules',
-  haltProbability: 0.5,
-  patience: 1,
-}
-
 export function measureTask(question: Question, checkpoint: Checkpoint): TaskFigures {
   const { model, cycles, manifest } = checkpoint
   const { title, count, steps, fullSteps, goal } = question
@@ -116,7 +115,7 @@ export function measureTask(question: Question, checkpoint: Checkpoint): TaskFig
   const halting = traces.halting({ ...HALTING, maximumSteps: fullSteps })
   const gated =
     question.gatedCount > 0
-      ? evaluateGated(task, checkpoint, GATED, { count: question.gatedCount, ...side })
+      ? evaluateGated(task, checkpoint, EFFORT_POLICIES.medium, { count: question.gatedCount, ...side })
       : null
   const figures = {
     title,
@@ -151,23 +150,30 @@ export interface TrainingFigures {
   readonly teraflop: number
   /** Processor time of all threads, divided by two. */
   readonly minutes: number
-  readonly accuracy: Proportion
   readonly sha256: string
+  /** The same figures as of the weights that ship, of every question of the task. */
+  readonly questions: readonly TrainedFigures[]
+}
+
+export type TrainedFigures = Pick<TaskFigures, 'title' | 'count' | 'full' | 'halting' | 'gated'> & {
+  readonly fullSteps: number
 }
 
 export async function trainAnew(name: string, seed: number): Promise<TrainingFigures> {
   console.log(`${name}, seed ${seed}`)
-  const { manifest, cost, evaluation } = await trainTask(taskNamed(name), { seed, threads: 2, log: () => {} })
-  const accuracy = evaluation.byStep.at(-1)
-  if (!accuracy) throw new RangeError('nothing was evaluated')
-  console.log(`  ${formatProportion(accuracy)}, ${cost.minutesOfTwoCores.toFixed(1)} minutes of two cores`)
-  return {
-    task: name,
-    seed,
-    steps: manifest.trainingSteps,
-    teraflop: cost.teraflop,
-    minutes: cost.minutesOfTwoCores,
-    accuracy,
-    sha256: manifest.sha256,
-  }
+  const { file, manifest, cost } = await trainTask(taskNamed(name), { seed, threads: 2, log: () => {} })
+  const minutes = cost.minutesOfTwoCores
+  console.log(`  trained in ${minutes.toFixed(1)} minutes of two cores, sha256 ${manifest.sha256}`)
+  const model = decodeWeights(file, manifest.shape)
+  const questions = QUESTIONS.filter(({ task }) => task === name).map((question): TrainedFigures => {
+    const { fullSteps } = question
+    const figures = measureTask(
+      { ...question, steps: fullSteps },
+      { model, cycles: manifest.cycles, manifest },
+    )
+    const { title, count, full, halting, gated } = figures
+    return { title, count, fullSteps, full, halting, gated }
+  })
+  const { trainingSteps: steps, sha256 } = manifest
+  return { task: name, seed, steps, teraflop: cost.teraflop, minutes, sha256, questions }
 }

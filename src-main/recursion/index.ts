@@ -8,7 +8,7 @@ export {
 } from './checkpoint.ts'
 export { InferenceEngine } from './inference.ts'
 export { deliberate, type Policy } from './policy.ts'
-export { createReasoner, type Effort, type ReasonRequest } from './reasoner.ts'
+export { createReasoner, EFFORT_POLICIES, type Effort, type ReasonRequest } from './reasoner.ts'
 export type { Cycles, NetworkShape } from './shape.ts'
 export {
   CANDIDATE_FEATURES,

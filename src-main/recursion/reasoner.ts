@@ -81,7 +81,8 @@ export interface Reasoner {
 
 const common = { deviation: 0.2, judge: 'rules', haltProbability: 0.5, patience: 1 } as const
 
-const POLICIES: Record<Effort, Policy> = {
+/** What each effort spends at most. */
+export const EFFORT_POLICIES: Readonly<Record<Effort, Policy>> = {
   low: { ...common, ...policyOfSteps(4) },
   medium: { ...common, ...policyOfSteps(8) },
   high: { ...common, ...policyOfSteps(16) },
@@ -107,7 +108,7 @@ function wished(
   if (steps !== undefined) {
     return { cycles: trained, policy: { ...common, reflexSteps: steps, rollouts: 0, rolloutSteps: 0 } }
   }
-  if (!depth) return { cycles: trained, policy: POLICIES[effort] }
+  if (!depth) return { cycles: trained, policy: EFFORT_POLICIES[effort] }
   const { innerCycles, outerSteps, haltThreshold } = depth
   const policy = { ...common, ...policyOfSteps(outerSteps), haltProbability: haltThreshold }
   return { cycles: { ...trained, inner: innerCycles }, policy }

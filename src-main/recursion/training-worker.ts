@@ -1,6 +1,6 @@
 // One training thread: gradients of its part of the slots, over the memory all threads share.
 
-import { Arena, FLOAT_BYTES, type Tensor } from '../tensor/index.ts'
+import { Arena, FLOAT_BYTES, seededNormal, seededRandom, type Tensor } from '../tensor/index.ts'
 import { RecursiveNetwork, type StepOutcome } from './network.ts'
 import type { Cycles } from './shape.ts'
 import { BATCH_PARTS, passLimits, sharedTraining, type TrainingLayout } from './training-memory.ts'
@@ -15,8 +15,14 @@ export interface GradientJob {
   readonly part: number
   readonly cycles: Cycles
   readonly haltWeight: number
-  /** Slots of this part that hold a new example, whose y and z start afresh. */
-  readonly fresh: readonly number[]
+  readonly fresh: readonly FreshSlot[]
+}
+
+/** A slot that holds a new example, whose y and z start afresh. */
+export interface FreshSlot {
+  readonly slot: number
+  /** Normal noise on where they start. */
+  readonly noise: { readonly deviation: number; readonly seed: number } | undefined
 }
 
 /** The job handler of thread number `thread`. */
@@ -37,11 +43,16 @@ export function trainingWorker({ memory, layout }: TrainingSetup, thread: number
     columns: tensor.columns,
   })
 
-  function startAfresh(slot: number): void {
+  function startAfresh({ slot, noise }: FreshSlot): void {
+    const random = seededRandom(noise?.seed ?? 0)
     for (const [index, state] of [shared.y, shared.z].entries()) {
       const from = shared.start.offset / FLOAT_BYTES + index * shape.width
       const to = rowsOf(state, slot, 1).offset / FLOAT_BYTES
       for (let i = 0; i < tokens; i++) floats.copyWithin(to + i * shape.width, from, from + shape.width)
+      if (!noise) continue
+      for (let i = to; i < to + tokens * shape.width; i++) {
+        floats[i] = (floats[i] ?? 0) + noise.deviation * seededNormal(random)
+      }
     }
   }
 
@@ -68,7 +79,7 @@ export function trainingWorker({ memory, layout }: TrainingSetup, thread: number
     const gradients = shared.gradients[job.part]
     if (!gradients) throw new RangeError(`no part ${job.part}`)
     network.ops.zero(gradients.flat)
-    for (const slot of job.fresh) startAfresh(slot)
+    for (const fresh of job.fresh) startAfresh(fresh)
     const outcomes: StepOutcome[] = []
     const first = job.part * slotsPerPart
     for (let slot = first; slot < first + slotsPerPart; slot += limits.samples) {
