@@ -1,10 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { link, open, readFile, stat, unlink } from 'node:fs/promises'
-import { homedir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
-import { parseArgs } from 'node:util'
 import {
   BACKUP_BYTES_MAX,
   type BackupSummary,
@@ -12,7 +10,15 @@ import {
   restoreBackup,
   verifyBackup,
 } from './backup/index.ts'
-import { systemClock, TiramiError, toPublicError } from './kernel/index.ts'
+import {
+  assertKnown,
+  dataDirectoryOf,
+  fileRefused,
+  readArguments,
+  runCommand,
+  UsageError,
+} from './command-line.ts'
+import { systemClock, TiramiError } from './kernel/index.ts'
 
 const USAGE = `Usage: npm run keys -- COMMAND FILE [OPTIONS]
 
@@ -27,34 +33,13 @@ const USAGE = `Usage: npm run keys -- COMMAND FILE [OPTIONS]
 A running host may be backed up; restore refuses while one runs there. Ends with 0 when all is well, 1 on a fault, 2
 when the command was not understood. docs/backup.md has the rest.`
 
-/** A command line that was not understood. */
-class UsageError extends Error {}
-
-function readArguments() {
-  try {
-    return parseArgs({
-      allowPositionals: true,
-      options: {
-        'data-dir': { type: 'string' },
-        'with-ledger': { type: 'boolean' },
-        'password-file': { type: 'string' },
-        help: { type: 'boolean', short: 'h' },
-      },
-    })
-  } catch (error) {
-    throw new UsageError((error as Error).message)
-  }
-}
-
-type Options = ReturnType<typeof readArguments>['values']
-
-const dataDirectory = (options: Options): string =>
-  resolve(options['data-dir'] ?? join(homedir(), '.tirami-host'))
+const OPTIONS = { 'with-ledger': { type: 'boolean' }, 'password-file': { type: 'string' } } as const
+type Options = ReturnType<typeof readArguments<typeof OPTIONS>>['values']
 
 async function backup(file: string, options: Options): Promise<void> {
   const password = await readPassword(options, { twice: true })
   const { text, summary } = await createBackup({
-    dataDirectory: dataDirectory(options),
+    dataDirectory: dataDirectoryOf(options),
     password,
     withLedger: options['with-ledger'] === true,
     clock: systemClock,
@@ -71,8 +56,8 @@ async function verify(file: string, options: Options): Promise<void> {
 async function restore(file: string, options: Options): Promise<void> {
   const text = await readBackup(file)
   const password = await readPassword(options, { twice: false })
-  const restored = await restoreBackup(dataDirectory(options), { text, password })
-  print(restored, { data_directory: dataDirectory(options), set_aside: restored.setAside })
+  const restored = await restoreBackup(dataDirectoryOf(options), { text, password })
+  print(restored, { data_directory: dataDirectoryOf(options), set_aside: restored.setAside })
 }
 
 function print({ nodeId, createdAtMs, keys, journalBytes }: BackupSummary, more: object = {}): void {
@@ -109,10 +94,6 @@ async function writeNew(path: string, text: string): Promise<void> {
   } catch (cause) {
     throw fileRefused(`${path} cannot be written.`, 'Name a new file in a directory of yours.', cause)
   }
-}
-
-function fileRefused(message: string, nextStep: string, cause?: unknown): TiramiError {
-  return new TiramiError('FILE_REFUSED', message, { nextStep, httpStatus: 400, cause })
 }
 
 /** Never an argument: the list of processes shows those to everybody. */
@@ -163,29 +144,13 @@ const COMMANDS: Record<
 }
 
 async function main(): Promise<void> {
-  const { values, positionals } = readArguments()
-  if (values.help) {
-    console.log(USAGE)
-    return
-  }
+  const { values, positionals } = readArguments(OPTIONS)
   const [name = '', file, ...surplus] = positionals
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
   if (!command || file === undefined || surplus.length > 0)
     throw new UsageError('Name one command and one file.')
-  for (const given of Object.keys(values) as (keyof Options)[]) {
-    if (!command.options.includes(given)) throw new UsageError(`${name} has no --${given}.`)
-  }
+  assertKnown(name, values, command.options)
   await command.run(file, values)
 }
 
-main().catch((error: unknown) => {
-  if (error instanceof UsageError) {
-    console.error(`${error.message}\n\n${USAGE}`)
-    process.exitCode = 2
-    return
-  }
-  const { code, message, nextStep } = toPublicError(error)
-  console.error(`${code}: ${message} ${nextStep}`)
-  if (code === 'INTERNAL') console.error(error)
-  process.exitCode = 1
-})
+runCommand(USAGE, main)

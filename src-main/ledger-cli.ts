@@ -1,8 +1,14 @@
 import { open, readFile, stat, writeFile } from 'node:fs/promises'
-import { homedir } from 'node:os'
-import { join, resolve } from 'node:path'
-import { parseArgs } from 'node:util'
-import { systemClock, TiramiError, toPublicError } from './kernel/index.ts'
+import { join } from 'node:path'
+import {
+  assertKnown,
+  dataDirectoryOf,
+  fileRefused,
+  readArguments,
+  runCommand,
+  UsageError,
+} from './command-line.ts'
+import { systemClock } from './kernel/index.ts'
 import {
   archiveImport,
   exactJson,
@@ -37,33 +43,18 @@ what it has acknowledged is read.`
 
 const IMPORT_BYTES_MAX = 64 * 1024 * 1024
 
-/** A command line that was not understood. */
-class UsageError extends Error {}
-
-function readArguments() {
-  try {
-    return parseArgs({
-      allowPositionals: true,
-      options: {
-        'data-dir': { type: 'string' },
-        format: { type: 'string' },
-        from: { type: 'string' },
-        to: { type: 'string' },
-        price: { type: 'string' },
-        out: { type: 'string' },
-        trade: { type: 'string' },
-        file: { type: 'string' },
-        'allow-unsigned': { type: 'boolean' },
-        'as-archive': { type: 'boolean' },
-        help: { type: 'boolean', short: 'h' },
-      },
-    })
-  } catch (error) {
-    throw new UsageError((error as Error).message)
-  }
-}
-
-type Options = ReturnType<typeof readArguments>['values']
+const OPTIONS = {
+  format: { type: 'string' },
+  from: { type: 'string' },
+  to: { type: 'string' },
+  price: { type: 'string' },
+  out: { type: 'string' },
+  trade: { type: 'string' },
+  file: { type: 'string' },
+  'allow-unsigned': { type: 'boolean' },
+  'as-archive': { type: 'boolean' },
+} as const
+type Options = ReturnType<typeof readArguments<typeof OPTIONS>>['values']
 
 /** Which options a command knows; the others would be ignored in silence. */
 const COMMANDS: Record<string, { options: (keyof Options)[]; run: (options: Options) => Promise<boolean> }> =
@@ -74,11 +65,7 @@ const COMMANDS: Record<string, { options: (keyof Options)[]; run: (options: Opti
     import: { options: ['data-dir', 'file', 'allow-unsigned', 'as-archive'], run: importFile },
   }
 
-function dataDirectory(options: Options): string {
-  return resolve(options['data-dir'] ?? join(homedir(), '.tirami-host'))
-}
-
-const ledgerDirectory = (options: Options): string => join(dataDirectory(options), 'ledger')
+const ledgerDirectory = (options: Options): string => join(dataDirectoryOf(options), 'ledger')
 
 async function verify(options: Options): Promise<boolean> {
   const report = await verifyLedger(ledgerDirectory(options))
@@ -128,7 +115,7 @@ async function importFile(options: Options): Promise<boolean> {
   if (archive && options['data-dir'] === undefined) throw new UsageError('--as-archive needs --data-dir.')
   const bytes = await readImport(options.file)
   const summary = readTiramiLedger(bytes, { allowUnsigned: options['allow-unsigned'] === true })
-  const archivedAs = archive ? await archiveImport(dataDirectory(options), bytes) : null
+  const archivedAs = archive ? await archiveImport(dataDirectoryOf(options), bytes) : null
   console.log(
     exactJson({
       integrity: summary.integrity,
@@ -182,33 +169,13 @@ async function write(text: string, path: string | undefined): Promise<void> {
   }
 }
 
-function fileRefused(message: string, nextStep: string, cause?: unknown): TiramiError {
-  return new TiramiError('FILE_REFUSED', message, { nextStep, httpStatus: 400, cause })
-}
-
 async function main(): Promise<void> {
-  const { values, positionals } = readArguments()
-  if (values.help) {
-    console.log(USAGE)
-    return
-  }
+  const { values, positionals } = readArguments(OPTIONS)
   const [name = '', ...surplus] = positionals
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
   if (!command || surplus.length > 0) throw new UsageError('Name one command.')
-  for (const given of Object.keys(values) as (keyof Options)[]) {
-    if (!command.options.includes(given)) throw new UsageError(`${name} has no --${given}.`)
-  }
+  assertKnown(name, values, command.options)
   if (!(await command.run(values))) process.exitCode = 1
 }
 
-main().catch((error: unknown) => {
-  if (error instanceof UsageError) {
-    console.error(`${error.message}\n\n${USAGE}`)
-    process.exitCode = 2
-    return
-  }
-  const { code, message, nextStep } = toPublicError(error)
-  console.error(`${code}: ${message} ${nextStep}`)
-  if (code === 'INTERNAL') console.error(error)
-  process.exitCode = 1
-})
+runCommand(USAGE, main)

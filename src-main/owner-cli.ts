@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { open, readFile, rename } from 'node:fs/promises'
-import { homedir } from 'node:os'
-import { join, resolve } from 'node:path'
-import { parseArgs } from 'node:util'
+import { join } from 'node:path'
 import type { OwnerChange } from '../src-preload/contract/index.ts'
+import { dataDirectoryOf, readArguments, runCommand, UsageError } from './command-line.ts'
 import { editOwnerFile, newOwnerFile, ownerFields, readOwnerFile } from './earning/index.ts'
-import { TiramiError, toPublicError } from './kernel/index.ts'
+import { TiramiError } from './kernel/index.ts'
 
 const USAGE = `Usage: npm run console -- COMMAND [--data-dir DIR]
 
@@ -20,15 +19,12 @@ const USAGE = `Usage: npm run console -- COMMAND [--data-dir DIR]
 
 Ends with 0 when all is well, 1 on a fault, 2 when the command was not understood.`
 
-/** A command line that was not understood. */
-class UsageError extends Error {}
-
 async function readText(path: string): Promise<string | null> {
   try {
     return await readFile(path, 'utf8')
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
-    throw fileRefused('read', error)
+    throw ownerFileRefused('read', error)
   }
 }
 
@@ -45,11 +41,11 @@ async function writeText(path: string, text: string): Promise<void> {
     }
     await rename(draft, path)
   } catch (error) {
-    throw fileRefused('written', error)
+    throw ownerFileRefused('written', error)
   }
 }
 
-function fileRefused(verb: 'read' | 'written', cause: unknown): TiramiError {
+function ownerFileRefused(verb: 'read' | 'written', cause: unknown): TiramiError {
   return new TiramiError('OWNER_FILE_UNWRITABLE', `owner.yaml cannot be ${verb}.`, {
     nextStep: 'Start the host once, or name its data directory with --data-dir.',
     cause,
@@ -105,28 +101,13 @@ const OPERANDS: Record<string, number> = {
   check: 0,
 }
 
-function readArguments() {
-  try {
-    return parseArgs({
-      allowPositionals: true,
-      options: { 'data-dir': { type: 'string' }, help: { type: 'boolean', short: 'h' } },
-    })
-  } catch (error) {
-    throw new UsageError((error as Error).message)
-  }
-}
-
 async function main(): Promise<void> {
-  const { values, positionals } = readArguments()
-  if (values.help) {
-    console.log(USAGE)
-    return
-  }
+  const { values, positionals } = readArguments({})
   const [command = '', ...operands] = positionals
   if (!Object.hasOwn(OPERANDS, command) || OPERANDS[command] !== operands.length) {
     throw new UsageError('The command was not understood.')
   }
-  const path = join(resolve(values['data-dir'] ?? join(homedir(), '.tirami-host')), 'owner.yaml')
+  const path = join(dataDirectoryOf(values), 'owner.yaml')
   const text = (await readText(path)) ?? newOwnerFile()
   if (command === 'list') return show(text)
   if (command === 'get') return show(text, operands[0])
@@ -142,14 +123,4 @@ async function main(): Promise<void> {
   console.log(`${change.key}: ${String(change.value)}`)
 }
 
-main().catch((error: unknown) => {
-  if (error instanceof UsageError) {
-    console.error(`${error.message}\n\n${USAGE}`)
-    process.exitCode = 2
-    return
-  }
-  const { code, message, nextStep } = toPublicError(error)
-  console.error(`${code}: ${message} ${nextStep}`)
-  if (code === 'INTERNAL') console.error(error)
-  process.exitCode = 1
-})
+runCommand(USAGE, main)

@@ -1,11 +1,9 @@
 import { open } from 'node:fs/promises'
-import { homedir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { parseArgs } from 'node:util'
 import { TelemetryQuery } from '../src-preload/contract/index.ts'
-import { TiramiError, toPublicError } from './kernel/index.ts'
+import { dataDirectoryOf, fileRefused, readArguments, runCommand, UsageError } from './command-line.ts'
 import { readTelemetry, type TelemetryFilter, telemetryCsv, verifyTelemetry } from './telemetry/index.ts'
 
 const USAGE = `Usage: npm run telemetry -- COMMAND [OPTIONS]
@@ -23,32 +21,16 @@ const USAGE = `Usage: npm run telemetry -- COMMAND [OPTIONS]
 
 Ends with 0 when all is well, 1 on a fault, 2 when the command was not understood. A running host is not disturbed.`
 
-/** A command line that was not understood. */
-class UsageError extends Error {}
-
 const OPTIONS = {
-  'data-dir': { type: 'string' },
   format: { type: 'string' },
   kinds: { type: 'string' },
   from: { type: 'string' },
   to: { type: 'string' },
   text: { type: 'string' },
   out: { type: 'string' },
-  help: { type: 'boolean', short: 'h' },
 } as const
 
-type Options = { [Name in Exclude<keyof typeof OPTIONS, 'help'>]?: string } & { help?: boolean }
-
-function readArguments(): { command: string; options: Options } {
-  try {
-    const { values, positionals } = parseArgs({ allowPositionals: true, options: OPTIONS })
-    const [command = '', ...surplus] = positionals
-    if (surplus.length > 0) throw new UsageError('Name one command.')
-    return { command, options: values }
-  } catch (error) {
-    throw new UsageError((error as Error).message)
-  }
-}
+type Options = ReturnType<typeof readArguments<typeof OPTIONS>>['values']
 
 async function verify(directory: string): Promise<boolean> {
   const { ok, files, events, head, tornBytes, faults, faultCount } = await verifyTelemetry(directory)
@@ -70,10 +52,7 @@ async function exportEvents(directory: string, options: Options): Promise<void> 
     const handle = await open(out, 'wx', 0o600)
     await pipeline(Readable.from(text), handle.createWriteStream({ flush: true }))
   } catch (cause) {
-    throw new TiramiError('FILE_REFUSED', `${out} cannot be written.`, {
-      nextStep: 'Name a new file in a directory of yours.',
-      cause,
-    })
+    throw fileRefused(`${out} cannot be written.`, 'Name a new file in a directory of yours.', cause)
   }
 }
 
@@ -102,28 +81,14 @@ function filterOf({ kinds, from, to, text }: Options): TelemetryFilter {
 }
 
 async function main(): Promise<void> {
-  const { command, options } = readArguments()
-  if (options.help) {
-    console.log(USAGE)
-    return
-  }
-  const directory = join(resolve(options['data-dir'] ?? join(homedir(), '.tirami-host')), 'telemetry')
+  const { values: options, positionals } = readArguments(OPTIONS)
+  const [command = '', ...surplus] = positionals
+  if (surplus.length > 0) throw new UsageError('Name one command.')
+  const directory = join(dataDirectoryOf(options), 'telemetry')
   if (command === 'verify') {
     if (!(await verify(directory))) process.exitCode = 1
   } else if (command === 'export') await exportEvents(directory, options)
   else throw new UsageError('Name one command.')
 }
 
-main().catch((error: unknown) => {
-  if (error instanceof UsageError) {
-    console.error(`${error.message}\n\n${USAGE}`)
-    process.exitCode = 2
-    return
-  }
-  // Whoever reads has what he wanted.
-  if ((error as NodeJS.ErrnoException).code === 'EPIPE') return
-  const { code, message, nextStep } = toPublicError(error)
-  console.error(`${code}: ${message} ${nextStep}`)
-  if (code === 'INTERNAL') console.error(error)
-  process.exitCode = 1
-})
+runCommand(USAGE, main)
