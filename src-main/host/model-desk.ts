@@ -164,9 +164,9 @@ export async function openModelDesk(options: ModelDeskOptions): Promise<ModelDes
     try {
       await own.load(plan)
       await engine.switchTo(own, () => {
+        settings.set({ model: choice.embedded ? null : id, upstream: null })
         remote = null
       })
-      settings.set({ model: choice.embedded ? null : id, upstream: null })
     } catch (error) {
       ;({ current, plan, loadedBytes } = before)
       if (current) await own.load(plan).catch(() => undefined)
@@ -177,17 +177,15 @@ export async function openModelDesk(options: ModelDeskOptions): Promise<ModelDes
   }
   const connect = async (wanted: UpstreamChoice, apiKey: string | null): Promise<void> => {
     const next = await openRemoteModel(wanted, clock, apiKey)
-    const apiKeyFile =
-      apiKey === null ? wanted.apiKeyFile : keepUpstreamKey(options.keyDirectory, apiKey, options.rng)
-    const choice = { ...wanted, apiKeyFile }
-    try {
-      await engine.switchTo(next.engine, () => {
-        remote = { ...next, choice }
-      })
+    const { keyDirectory, rng } = options
+    await engine.switchTo(next.engine, () => {
+      const apiKeyFile = apiKey === null ? wanted.apiKeyFile : keepUpstreamKey(keyDirectory, apiKey, rng)
+      const choice = { ...wanted, apiKeyFile }
       settings.set({ upstream: choice })
-    } finally {
-      forgetUpstreamKeys(options.keyDirectory, settings.get().upstream?.apiKeyFile ?? null)
-    }
+      remote = { ...next, choice }
+    })
+    // Not before the choice is written, so that a crash leaves one key too many and never one too few.
+    forgetUpstreamKeys(keyDirectory, settings.get().upstream?.apiKeyFile ?? null)
     tell()
   }
   const serially = inOrder()

@@ -14,7 +14,8 @@ export interface SwitchingEngine extends Engine {
   /**
    * The next one is started first; only when it serves do new jobs go to it, while those that run end where they began.
    * Nothing changes where it cannot start. A stopped engine is exchanged without a start.
-   * @param onSwap called in the very moment of the exchange. @throws as `next.start()`
+   * @param onSwap called in the very moment of the exchange, which it can still call off by throwing.
+   * @throws as `next.start()` and `onSwap`
    */
   switchTo(next: Engine, onSwap: () => void): Promise<void>
 }
@@ -43,17 +44,15 @@ class Switching implements SwitchingEngine {
     if (next === this.#current) return onSwap()
     // It may be the one that left last.
     await this.#leaving.get(next)
-    if (this.#wanted) {
-      try {
-        await next.start()
-      } catch (error) {
-        await next.stop()
-        throw error
-      }
+    try {
+      if (this.#wanted) await next.start()
+      onSwap()
+    } catch (error) {
+      await next.stop()
+      throw error
     }
     const old = this.#current
     this.#current = next
-    onSwap()
     this.#unsubscribe()
     this.#unsubscribe = next.onChange(() => this.#notify())
     this.#leave(old)
