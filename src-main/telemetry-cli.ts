@@ -14,7 +14,7 @@ const USAGE = `Usage: npm run telemetry -- COMMAND [OPTIONS]
 
   --data-dir DIR     data directory of the host (default ~/.tirami-host)
   --kinds A,B        JobServed, JobEnergy, TRMInference, SentinelStatus, ThermostatUpdate, SimulationSummary, OwnerAction,
-                     EthereumLog
+                     EthereumLog, TelemetryDropped
   --from, --to ISO   2026-11-01T08:00:00Z; the end does not belong to the window
   --text TEXT        part of an event's payload, in any case
   --out FILE         a new file, readable by you only (default: standard output)
@@ -33,8 +33,18 @@ const OPTIONS = {
 type Options = ReturnType<typeof readArguments<typeof OPTIONS>>['values']
 
 async function verify(directory: string): Promise<boolean> {
-  const { ok, files, events, head, tornBytes, faults, faultCount } = await verifyTelemetry(directory)
-  const report = { ok, files, events, head, torn_bytes: tornBytes, fault_count: faultCount, faults }
+  const { ok, files, events, from, head, tornBytes, faults, faultCount } = await verifyTelemetry(directory)
+  const first = from && { seq: from.seq, ts: new Date(from.atMs).toISOString() }
+  const report = {
+    ok,
+    files,
+    events,
+    from: first,
+    head,
+    torn_bytes: tornBytes,
+    fault_count: faultCount,
+    faults,
+  }
   console.log(JSON.stringify(report, null, 2))
   return ok
 }

@@ -52,6 +52,26 @@ describe('the energy of jobs', () => {
     expect(meter.of('slow')?.energyJ).toBeCloseTo(100, 6)
   })
 
+  it('is told of before the meter is closed, and nothing after', async () => {
+    const told: [string, string][] = []
+    const meter = createEnergyMeter({
+      sensors: machine(100, 'cpu'),
+      computesOn: () => 'cpu',
+      declaredPowerW: () => null,
+      onKnown: (tradeId, { label }) => told.push([tradeId, label]),
+      onUnpaid: () => told.push(['unpaid', '']),
+      clock: { nowMs: () => Date.now() },
+    })
+    const [ended, running] = [meter.begin(), meter.begin()]
+    await vi.advanceTimersByTimeAsync(3_000)
+    ended({ work: 10, tradeId: 'ended', ownKey: false })
+    await meter.close()
+    expect(told).toEqual([['ended', 'measured']])
+    running({ work: 10, tradeId: 'late', ownKey: false })
+    await vi.advanceTimersByTimeAsync(3 * TICK_MS)
+    expect(told).toHaveLength(1)
+  })
+
   it('waits for jobs that ran beside it', async () => {
     const meter = meterOf('cpu', null)
     const [short, long] = [meter.begin(), meter.begin()]

@@ -24,7 +24,8 @@ export interface EnergyMeter {
   totals(): EnergyTotals
   /** What the machine draws while it computes. Null: nothing computes now, or nobody knows. */
   power(): { watts: number | null; label: 'measured' | 'declared' | 'unknown' | 'idle' }
-  close(): void
+  /** What ended is told of with a last look; nothing is told of after that. */
+  close(): Promise<void>
 }
 
 /** `tradeId` is null for work that nobody paid for. */
@@ -59,6 +60,8 @@ export function createEnergyMeter(ports: EnergyPorts): EnergyMeter {
   let shares: Ended[] = []
   let waiting: Ended[] = []
   let timer: NodeJS.Timeout | null = null
+  let looking: Promise<void> = Promise.resolve()
+  let closed = false
   const known = new Map<string, Energy>()
   const totals: EnergyTotals = { measuredJ: 0, declaredJ: 0, unknownJobs: 0 }
   const now = () => ports.clock.nowMs()
@@ -93,14 +96,19 @@ export function createEnergyMeter(ports: EnergyPorts): EnergyMeter {
       // No reading now: what the owner declared stands in for it, or nothing does.
     }
     for (const job of ready) settle(job)
+    if (closed) return
     if (running.size > 0 || waiting.length > 0) {
-      timer = setTimeout(() => void sample(), SAMPLE_INTERVAL_MS)
+      timer = setTimeout(look, SAMPLE_INTERVAL_MS)
       timer.unref()
       return
     }
     timer = null
     samples = samples.slice(-1)
     shares = []
+  }
+
+  const look = (): void => {
+    looking = sample()
   }
 
   return {
@@ -110,7 +118,7 @@ export function createEnergyMeter(ports: EnergyPorts): EnergyMeter {
       running.add(ticket)
       if (timer === null) {
         timer = setTimeout(() => undefined, 0)
-        void sample()
+        look()
       }
       return (end) => {
         if (!running.delete(ticket)) return
@@ -128,8 +136,13 @@ export function createEnergyMeter(ports: EnergyPorts): EnergyMeter {
       const declaredW = ports.declaredPowerW()
       return declaredW === null ? { watts: null, label: 'unknown' } : { watts: declaredW, label: 'declared' }
     },
-    close: () => {
+    close: async () => {
+      closed = true
       if (timer) clearTimeout(timer)
+      await looking
+      // What still runs now has no end that could be told.
+      running.clear()
+      if (waiting.length > 0) await sample()
     },
   }
 }

@@ -470,7 +470,7 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     announceMesh.cancel()
     await desk.close()
     await reasoning.close()
-    energy.close()
+    await energy.close()
     announce.cancel()
     market.stop()
     await stewardship.close()

@@ -182,6 +182,9 @@ export interface StewardshipOptions {
 
 /** How often the file is looked at while no request comes. */
 const FILE_LOOK_MS = 2_000
+/** Days go by on a host without events, too. */
+const TIDY_MS = 3_600_000
+const GIB = 2 ** 30
 /** What is reported beyond this is a defect, not a job. */
 const FIGURE_MAX = 1e15
 /** Jobs whose energy may be awaited at once. */
@@ -204,7 +207,11 @@ export async function openStewardship(options: StewardshipOptions): Promise<Stew
   const telemetry = await openTelemetry({
     directory: join(dataDirectory, 'telemetry'),
     clock,
-    maxFileBytes: () => file.values().telemetry.max_file_bytes,
+    limits: () => {
+      const { max_file_bytes, max_total_gib, keep_days } = file.values().telemetry
+      const maxTotalBytes = max_total_gib === null ? null : max_total_gib * GIB
+      return { maxFileBytes: max_file_bytes, maxTotalBytes, keepDays: keep_days }
+    },
   })
   const depthIndex = createDepthIndex(telemetry.directory)
   const changes = new EventTarget()
@@ -281,6 +288,7 @@ export async function openStewardship(options: StewardshipOptions): Promise<Stew
         recordOwner({ action: 'set', source: event.source, key, old, new: next })
       }
       review()
+      if (event.differences.some(({ key }) => key.startsWith('telemetry.'))) telemetry.tidy()
       if (event.differences.some(({ key }) => key === 'serving.paused'))
         pauses.dispatchEvent(new Event('change'))
     }
@@ -333,7 +341,8 @@ export async function openStewardship(options: StewardshipOptions): Promise<Stew
   for (const event of fileEvents) handleFileEvent(event)
   review()
   const timer = setInterval(() => file.refresh(), FILE_LOOK_MS)
-  timer.unref()
+  const tidying = setInterval(telemetry.tidy, TIDY_MS)
+  for (const each of [timer, tidying]) each.unref()
 
   return {
     assertMayServe: () => {
@@ -412,6 +421,7 @@ export async function openStewardship(options: StewardshipOptions): Promise<Stew
     onChange: (listener) => changes.addEventListener('change', listener),
     close: async () => {
       clearInterval(timer)
+      clearInterval(tidying)
       await telemetry.close()
     },
   }

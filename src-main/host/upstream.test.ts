@@ -15,6 +15,7 @@ import {
 import { systemRng, type TiramiError } from '../kernel/index.ts'
 import { readGgufModel } from '../models/index.ts'
 import { writeTinyGguf } from '../models/testing/tiny-gguf.ts'
+import { readTelemetry } from '../telemetry/index.ts'
 import { type RunningHost, startHost } from './host.ts'
 import { openKeys } from './keys.ts'
 import { openSettings, UpstreamChoice } from './settings.ts'
@@ -148,6 +149,21 @@ it('says why it does not earn while the other server is away', async () => {
   expect(running.status().reason).toMatch(/^Not earning: The server behind this host/)
   const { services } = running
   expect(services.ledger.tradeCount()).toBe(0)
+})
+
+it('writes down the energy of the last answer, or that it is not known, before it is gone', async () => {
+  const warnings: string[] = []
+  const warned = ({ message }: Error) => void warnings.push(message)
+  process.on('warning', warned)
+  const running = await start({ parameters: 1_000_000 })
+  await running.whenServing()
+  await flopOfOneAnswer(running)
+  await running.stop()
+  const kinds: string[] = []
+  for await (const event of readTelemetry(join(directory, 'telemetry'))) kinds.push(event.event_type)
+  process.off('warning', warned)
+  expect(kinds.filter((kind) => kind.startsWith('Job'))).toEqual(['JobServed', 'JobEnergy'])
+  expect(warnings).toEqual([])
 })
 
 describe('while it runs', () => {

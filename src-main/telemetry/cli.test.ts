@@ -14,7 +14,7 @@ beforeEach(async () => {
   const log = await openTelemetry({
     directory: join(data, 'telemetry'),
     clock: { nowMs: () => 1_700_000_000_000 },
-    maxFileBytes: () => 1_000,
+    limits: () => ({ maxFileBytes: 1_000, maxTotalBytes: null, keepDays: null }),
   })
   for (let i = 0; i < 10; i++) {
     log.record('OwnerAction', { action: 'set', source: 'api', key: 'a.b', old: i, new: i + 1, line: null })

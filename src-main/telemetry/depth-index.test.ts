@@ -26,7 +26,11 @@ beforeEach(() => {
 afterEach(() => rmSync(directory, { recursive: true, force: true }))
 
 const open = (maxFileBytes = 20_000) =>
-  openTelemetry({ directory, clock: { nowMs: () => nowMs }, maxFileBytes: () => maxFileBytes })
+  openTelemetry({
+    directory,
+    clock: { nowMs: () => nowMs },
+    limits: () => ({ maxFileBytes, maxTotalBytes: null, keepDays: null }),
+  })
 
 type Inference = TelemetryPayload<'TRMInference'>
 

@@ -10,6 +10,7 @@ import {
 } from '../../src-preload/contract/index.ts'
 import { linesForward, type TelemetryFile, telemetryFiles } from './files.ts'
 import { decodeLine } from './format.ts'
+import { firstRecordOf } from './retention.ts'
 
 /** How deep the recursive model thought, by time and step; kept in memory and brought up to date by each question. */
 export interface DepthIndex {
@@ -68,8 +69,9 @@ export function createDepthIndex(directory: string): DepthIndex {
   async function firstFileFor(files: readonly TelemetryFile[], fromMs: number) {
     let chosen = files[0]
     for (const file of files) {
-      const startMs = beginnings.get(file.name) ?? (await beginningOf(file))
-      if (startMs === null) continue
+      const first = beginnings.has(file.name) ? null : await firstRecordOf(file)
+      const startMs = first ? Date.parse(first.ts) : beginnings.get(file.name)
+      if (startMs === undefined) continue
       beginnings.set(file.name, startMs)
       if (startMs <= fromMs) chosen = file
     }
@@ -102,15 +104,6 @@ export function createDepthIndex(directory: string): DepthIndex {
       return answer
     },
   }
-}
-
-/** When its first event happened; null where there is none that can be read. */
-async function beginningOf(file: TelemetryFile): Promise<number | null> {
-  for await (const { text, ended } of linesForward(file)) {
-    const decoded = ended ? decodeLine(text) : null
-    return decoded && 'record' in decoded ? Date.parse(decoded.record.ts) : null
-  }
-  return null
 }
 
 /** @returns where the first line begins that was not complete */

@@ -89,6 +89,14 @@ export const payloads = {
     /** Of a refused file. */
     line: Count.nullable(),
   }),
+  /** The oldest events were dropped, for the owner keeps no more: the chain goes on behind `last_hash`. */
+  TelemetryDropped: z.strictObject({
+    reason: z.enum(['bytes', 'days']),
+    files: Count,
+    bytes: Count,
+    through_seq: Count,
+    last_hash: Hash,
+  }),
   /** Of the node's address only the host: the rest of such an address is often a key. */
   EthereumLog: z.strictObject({
     rpc_host: z.string().regex(/^[\w.:[\]-]{1,253}$/),

@@ -1,4 +1,3 @@
-import { createReadStream } from 'node:fs'
 import { type FileHandle, open, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LINE_BYTES_MAX } from './format.ts'
@@ -21,18 +20,22 @@ export function telemetryFileName(firstSeq: number): string {
 
 /** Oldest first; none where the directory is missing. */
 export async function telemetryFiles(directory: string): Promise<TelemetryFile[]> {
-  const names = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return []
-    throw error
-  })
+  const names = (await readdir(directory).catch(nullIfGone)) ?? []
   const files: TelemetryFile[] = []
   for (const name of names.toSorted()) {
     const match = NAME.exec(name)
     if (!match) continue
     const path = join(directory, name)
-    files.push({ path, name, firstSeq: Number(match[1]), sizeBytes: (await stat(path)).size })
+    // It may have been dropped meanwhile.
+    const found = await stat(path).catch(nullIfGone)
+    if (found) files.push({ path, name, firstSeq: Number(match[1]), sizeBytes: found.size })
   }
   return files
+}
+
+function nullIfGone(error: NodeJS.ErrnoException): null {
+  if (error.code === 'ENOENT') return null
+  throw error
 }
 
 /** `ended` is false for what comes after the last newline: an unfinished write. */
@@ -42,12 +45,16 @@ export interface Line {
   ended: boolean
 }
 
-/** Lines from the one that begins at `fromByte`, up to the size that was listed. Memory: one chunk and one line. */
+/**
+ * Lines from the one that begins at `fromByte`, up to the size that was listed; none of a file that was dropped meanwhile.
+ * Memory: one chunk and one line.
+ */
 export async function* linesForward({ path, sizeBytes }: TelemetryFile, fromByte = 0): AsyncGenerator<Line> {
-  if (fromByte >= sizeBytes) return
+  const handle = fromByte < sizeBytes ? await open(path, 'r').catch(nullIfGone) : null
+  if (!handle) return
   let rest = Buffer.alloc(0)
   const range = { start: fromByte, end: sizeBytes - 1, highWaterMark: CHUNK_BYTES }
-  for await (const chunk of createReadStream(path, range)) {
+  for await (const chunk of handle.createReadStream(range)) {
     let from = 0
     rest = Buffer.concat([rest, chunk as Buffer])
     for (let end = rest.indexOf(NEWLINE); end !== -1; end = rest.indexOf(NEWLINE, from)) {
@@ -61,9 +68,10 @@ export async function* linesForward({ path, sizeBytes }: TelemetryFile, fromByte
   if (rest.length > 0) yield lineOf(rest, false)
 }
 
-/** Lines from the end, up to the size that was listed; an unfinished one comes first. */
+/** Lines from the end, up to the size that was listed; an unfinished one comes first. Of a dropped file none. */
 export async function* linesBackward({ path, sizeBytes }: TelemetryFile): AsyncGenerator<Line> {
-  const handle = await open(path, 'r')
+  const handle = await open(path, 'r').catch(nullIfGone)
+  if (!handle) return
   try {
     let rest = Buffer.alloc(0)
     let ended = false

@@ -1,16 +1,17 @@
-import { type FileHandle, mkdir, open, truncate, writeFile } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, truncate, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TelemetryKind } from '../../src-preload/contract/index.ts'
 import { type Clock, readClockMs, TiramiError } from '../kernel/index.ts'
 import { payloads, type TelemetryPayload } from './events.ts'
 import { linesBackward, type TelemetryFile, telemetryFileName, telemetryFiles } from './files.ts'
 import { type ChainHead, decodeLine, encodeLine, GENESIS, LINE_BYTES_MAX } from './format.ts'
+import { DAY_MS, fileBytesMax, firstRecordOf, outdatedFiles, type TelemetryLimits } from './retention.ts'
 
 export interface TelemetryOptions {
   directory: string
   clock: Clock
-  /** Size at which a new file is begun; asked before every write. */
-  maxFileBytes(): number
+  /** Asked before every write. */
+  limits(): TelemetryLimits
 }
 
 export interface TelemetryRecovery {
@@ -23,7 +24,7 @@ export interface TelemetryRecovery {
 
 export interface TelemetryStatus {
   head: ChainHead
-  /** False after a failed write: nothing more is kept until the host has been restarted. */
+  /** False after a failed write, until the host has been restarted, and once the log is closed. */
   writable: boolean
   /** Events that could not be kept. */
   lost: number
@@ -38,6 +39,8 @@ export interface TelemetryLog {
    * @throws TiramiError TELEMETRY_EVENT_INVALID when the payload is not of its kind
    */
   record<Kind extends TelemetryKind>(kind: Kind, payload: TelemetryPayload<Kind>): void
+  /** Drops the oldest files that the limits have no room for, and says so in the chain; also done by itself. */
+  tidy(): void
   /** Resolves when everything recorded so far is in the files. */
   flush(): Promise<void>
   status(): TelemetryStatus
@@ -46,81 +49,137 @@ export interface TelemetryLog {
 
 /** Opens the log, or begins one. @throws Error when the disk refuses */
 export async function openTelemetry(options: TelemetryOptions): Promise<TelemetryLog> {
-  const { directory, clock, maxFileBytes } = options
+  const { directory, clock, limits } = options
   await mkdir(directory, { recursive: true, mode: 0o700 })
   const found = await recover(directory, clock)
   let { head } = found
   let lastTs = new Date(0).toISOString()
   let file = await openFile(directory, found.appendTo ?? telemetryFileName(head.seq + 1))
-  let pending: { seq: number; line: string }[] = []
+  let pending: Entry[] = []
   let writing: Promise<void> | null = null
-  let failed = false
+  let ended: 'failed' | 'closed' | null = null
   let lost = 0
+  // What an earlier run had no time for.
+  let untidy = true
 
   const writeAll = async (): Promise<void> => {
-    while (pending.length > 0 && !failed) {
-      const batch = pending
-      pending = []
-      try {
-        for (const { seq, line } of batch) file = await append(file, seq, line)
-        await file.handle.datasync()
-      } catch (error) {
-        failed = true
-        lost += batch.length
-        process.emitWarning(`telemetry: ${String(error)}`)
-      }
+    while ((pending.length > 0 || untidy) && ended !== 'failed') {
+      await writePending()
+      if (!untidy) continue
+      untidy = false
+      await drop().catch((error) => process.emitWarning(`telemetry: ${String(error)}`))
     }
     writing = null
   }
-  const append = async (into: OpenFile, seq: number, line: string): Promise<OpenFile> => {
+  const writePending = async (): Promise<void> => {
+    const batch = pending
+    pending = []
+    if (batch.length === 0) return
+    try {
+      for (const entry of batch) file = await append(file, entry)
+      await file.handle.datasync()
+    } catch (error) {
+      ended = 'failed'
+      lost += batch.length
+      process.emitWarning(`telemetry: ${String(error)}`)
+    }
+  }
+  const append = async (into: OpenFile, { seq, line, day }: Entry): Promise<OpenFile> => {
     const bytes = Buffer.from(`${line}\n`)
+    const { keepDays } = limits()
+    const isFull = into.sizeBytes + bytes.length > fileBytesMax(limits())
+    // Only whole files are dropped, so that none may hold the events of many days.
+    const isOfYesterday = keepDays !== null && into.day !== null && into.day < day
     let current = into
-    if (into.sizeBytes > 0 && into.sizeBytes + bytes.length > maxFileBytes()) {
+    if (into.sizeBytes > 0 && (isFull || isOfYesterday)) {
       await into.handle.datasync()
       await into.handle.close()
       current = await openFile(directory, telemetryFileName(seq))
+      untidy = true
     }
     await current.handle.appendFile(bytes)
     current.sizeBytes += bytes.length
+    current.day ??= day
     return current
+  }
+  /** Said on the disk before anything is gone: a crash between the two leaves more than was said, never less. */
+  const drop = async (): Promise<void> => {
+    const files = await telemetryFiles(directory)
+    const outdated = await outdatedFiles(files, limits(), Date.parse(timestamp(clock, lastTs)))
+    if (!outdated) return
+    const { reason, first } = outdated
+    enqueue('TelemetryDropped', {
+      reason,
+      files: outdated.files.length,
+      bytes: outdated.files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+      through_seq: first.seq - 1,
+      last_hash: first.prevHash,
+    })
+    await writePending()
+    if (ended === 'failed') return
+    for (const { path } of outdated.files) await unlink(path)
+  }
+  const enqueue = (kind: TelemetryKind, payload: unknown): void => {
+    lastTs = timestamp(clock, lastTs)
+    const next = encodeLine(head, { ts: lastTs, event_type: kind, payload })
+    if (Buffer.byteLength(next.line) > LINE_BYTES_MAX) throw eventInvalid(kind)
+    head = next.head
+    pending.push({ seq: head.seq, line: next.line, day: Math.floor(Date.parse(lastTs) / DAY_MS) })
+  }
+  const write = (): void => {
+    writing ??= Promise.resolve().then(writeAll)
   }
   const flush = async (): Promise<void> => {
     while (writing) await writing
   }
+  write()
 
   return {
     directory,
     record: (kind, payload) => {
       const parsed = payloads[kind].safeParse(payload)
       if (!parsed.success) throw eventInvalid(kind)
-      if (failed) {
+      if (ended) {
         lost += 1
         return
       }
-      lastTs = timestamp(clock, lastTs)
-      const next = encodeLine(head, { ts: lastTs, event_type: kind, payload: parsed.data })
-      if (Buffer.byteLength(next.line) > LINE_BYTES_MAX) throw eventInvalid(kind)
-      head = next.head
-      pending.push({ seq: head.seq, line: next.line })
-      writing ??= Promise.resolve().then(writeAll)
+      enqueue(kind, parsed.data)
+      write()
+    },
+    tidy: () => {
+      if (ended) return
+      untidy = true
+      write()
     },
     flush,
-    status: () => ({ head, writable: !failed, lost, recovery: found.recovery }),
+    status: () => ({ head, writable: ended === null, lost, recovery: found.recovery }),
     close: async () => {
       await flush()
+      ended ??= 'closed'
       await file.handle.close()
     },
   }
 }
 
+interface Entry {
+  seq: number
+  line: string
+  day: number
+}
+
 interface OpenFile {
   handle: FileHandle
   sizeBytes: number
+  /** Whole UTC days from 1970 to its first event; null: none yet, or it cannot be read. */
+  day: number | null
 }
 
 async function openFile(directory: string, name: string): Promise<OpenFile> {
-  const handle = await open(join(directory, name), 'a', 0o600)
-  return { handle, sizeBytes: (await handle.stat()).size }
+  const path = join(directory, name)
+  const handle = await open(path, 'a', 0o600)
+  const { size: sizeBytes } = await handle.stat()
+  const first = await firstRecordOf({ path, name, firstSeq: 0, sizeBytes })
+  return { handle, sizeBytes, day: first && Math.floor(Date.parse(first.ts) / DAY_MS) }
 }
 
 /** An unreadable clock loses no event: it is dated like the one before. */

@@ -36,7 +36,11 @@ beforeEach(() => {
 afterEach(() => rmSync(directory, { recursive: true, force: true }))
 
 const open = (maxFileBytes = 1_000_000) =>
-  openTelemetry({ directory, clock: { nowMs: () => nowMs }, maxFileBytes: () => maxFileBytes })
+  openTelemetry({
+    directory,
+    clock: { nowMs: () => nowMs },
+    limits: () => ({ maxFileBytes, maxTotalBytes: null, keepDays: null }),
+  })
 
 const inference = (cycles: number): TelemetryPayload<'TRMInference'> => ({
   task: 'sudoku-4x4',
@@ -281,7 +285,7 @@ describe('verification', () => {
     rmSync(join(directory, first))
     const { ok, faults } = await verifyTelemetry(directory)
     expect(ok).toBe(false)
-    expect(faults[0]?.problem).toMatch(/and 1 should be here/)
+    expect(faults[0]?.problem).toMatch(/are missing, and nothing says that they were dropped/)
   })
 
   it('an empty or missing directory holds nothing and is whole', async () => {
@@ -297,6 +301,114 @@ describe('verification', () => {
     )
     expect(await verifyTelemetry(directory)).toMatchObject({ ok: false, events: 2, faultCount: 1 })
     expect((await query()).events).toHaveLength(2)
+  })
+})
+
+describe('what the owner does not keep', () => {
+  const kept = (limits: { maxTotalBytes?: number; keepDays?: number }) =>
+    openTelemetry({
+      directory,
+      clock: { nowMs: () => nowMs },
+      limits: () => ({ maxFileBytes: 4_000, maxTotalBytes: null, keepDays: null, ...limits }),
+    })
+  const bytesThere = () => names().reduce((sum, name) => sum + statSync(join(directory, name)).size, 0)
+
+  it('goes by whole files, oldest first; the rest never takes more room and is still a chain', async () => {
+    const log = await kept({ maxTotalBytes: 20_000 })
+    for (let round = 0; round < 20; round++) {
+      fill(log, 20)
+      await log.flush()
+      expect(bytesThere()).toBeLessThanOrEqual(20_000)
+      expect((await verifyTelemetry(directory)).faults).toEqual([])
+    }
+    await log.close()
+    const { from, ok, head } = await verifyTelemetry(directory)
+    const first = JSON.parse(lines()[0] ?? '')
+    expect([ok, from]).toEqual([true, { seq: first.seq, atMs: Date.parse(first.ts) }])
+    expect(first.seq).toBeGreaterThan(100)
+    expect(head.seq - first.seq + 1).toBe(lines().length)
+    const { events } = await query({ kinds: ['TelemetryDropped'] })
+    expect(events[0]?.payload).toMatchObject({
+      reason: 'bytes',
+      through_seq: first.seq - 1,
+      last_hash: first.prevHash,
+    })
+  })
+
+  it('goes by days, also while nothing happens and over a restart; a file holds one day', async () => {
+    const day = 86_400_000
+    const log = await kept({ keepDays: 3 })
+    for (let at = 0; at < 6; at++) {
+      nowMs = T0 + at * day
+      log.record('TRMInference', inference(at + 1))
+      await log.flush()
+    }
+    const cycles = () => lines().flatMap((line) => JSON.parse(line).payload.cycles ?? [])
+    expect(cycles()).toEqual([3, 4, 5, 6])
+    nowMs = T0 + 7 * day
+    log.tidy()
+    await log.close()
+    expect(cycles()).toEqual([5, 6])
+    nowMs = T0 + 30 * day
+    const again = await kept({ keepDays: 3 })
+    again.record('TRMInference', inference(7))
+    await again.close()
+    expect(cycles()).toEqual([7])
+    expect(await verifyTelemetry(directory)).toMatchObject({ ok: true, faults: [] })
+  })
+
+  it('a crash while files are being dropped leaves a chain, and more than was said', async () => {
+    const log = await kept({})
+    fill(log, 60)
+    await log.close()
+    const before = new Map(names().map((name) => [name, readFileSync(join(directory, name))]))
+    const tidied = await kept({ maxTotalBytes: 12_000 })
+    await tidied.flush()
+    await tidied.close()
+    const dropped = [...before.keys()].filter((name) => !names().includes(name))
+    expect(dropped.length).toBeGreaterThan(2)
+    for (const name of dropped.toReversed()) {
+      writeFileSync(join(directory, name), before.get(name) ?? '')
+      expect(await verifyTelemetry(directory)).toMatchObject({ ok: true, faults: [] })
+    }
+  })
+
+  it('what somebody else took away is no drop, even behind one', async () => {
+    const log = await kept({ maxTotalBytes: 20_000 })
+    for (let round = 0; round < 10; round++) {
+      fill(log, 20)
+      await log.flush()
+    }
+    await log.close()
+    expect((await verifyTelemetry(directory)).ok).toBe(true)
+    rmSync(join(directory, names()[0] ?? ''))
+    const { ok, faults } = await verifyTelemetry(directory)
+    expect(ok).toBe(false)
+    expect(faults[0]?.problem).toMatch(/nothing says that they were dropped/)
+  })
+
+  it('whoever reads meanwhile is not disturbed', async () => {
+    const log = await kept({ maxTotalBytes: 20_000 })
+    fill(log, 60)
+    await log.flush()
+    const reader = readTelemetry(directory)
+    await reader.next()
+    fill(log, 200)
+    await log.flush()
+    const rest = await gather(reader)
+    expect(rest.map(({ seq }) => seq)).toEqual(rest.map(({ seq }) => seq).toSorted((a, b) => a - b))
+    await log.close()
+  })
+
+  it('what comes after the end is counted and harms nobody', async () => {
+    const log = await kept({})
+    fill(log, 2)
+    await log.close()
+    fill(log, 3)
+    log.tidy()
+    await log.flush()
+    expect(log.status()).toMatchObject({ writable: false, lost: 3 })
+    expect(lines()).toHaveLength(2)
   })
 })
 

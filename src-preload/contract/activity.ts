@@ -81,6 +81,8 @@ export const TelemetryCheck = z.object({
   files: Count,
   events: Count,
   head: z.object({ seq: Count, hash: z.string() }),
+  /** The first event that is still there; later than 1 where older ones were dropped. Null: there is none. */
+  from: z.object({ seq: Count, atMs: TimestampMs }).nullable(),
   /** The first ones. */
   faults: z.array(z.object({ file: z.string(), line: Count, problem: z.string() })),
   faultCount: Count,

@@ -122,6 +122,21 @@ const TelemetryValues = z.strictObject({
     .max(1_073_741_824)
     .default(16_777_216)
     .describe('Size at which a new telemetry file is begun.'),
+  max_total_gib: z
+    .number()
+    .min(0.001)
+    .max(1_024)
+    .nullable()
+    .default(1)
+    .describe('Most telemetry that is kept; the oldest files go first. null keeps all.'),
+  keep_days: z
+    .number()
+    .int()
+    .min(1)
+    .max(36_500)
+    .nullable()
+    .default(null)
+    .describe('Days after which telemetry is dropped; null keeps it as long as there is room.'),
 })
 
 const MeshValues = z.strictObject({
@@ -268,11 +283,12 @@ export const TelemetryKind = z.enum([
   'SimulationSummary',
   'OwnerAction',
   'EthereumLog',
+  'TelemetryDropped',
 ])
 export type TelemetryKind = z.infer<typeof TelemetryKind>
 
 export const TelemetryQuery = z.strictObject({
-  kinds: z.array(TelemetryKind).min(1).max(8).optional(),
+  kinds: z.array(TelemetryKind).min(1).max(16).optional(),
   fromMs: TimestampMs.optional(),
   /** Not included. */
   toMs: TimestampMs.optional(),

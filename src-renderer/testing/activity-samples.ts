@@ -103,6 +103,7 @@ export function fakeActivity(hasWork: () => boolean): {
       ok: true,
       files: hasWork() ? 3 : 0,
       events: hasWork() ? EVENTS : 0,
+      from: hasWork() ? { seq: 1, atMs: Date.now() - 86_400_000 } : null,
       head: { seq: hasWork() ? EVENTS : 0, hash: hex32(`event ${EVENTS}`) },
       faults: [],
       faultCount: 0,

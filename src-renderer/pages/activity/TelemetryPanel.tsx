@@ -236,6 +236,9 @@ function Verdict({ check }: { check: TelemetryCheck }) {
       <span className="chain__good" title={check.head.hash}>
         <ShieldCheck size={15} aria-hidden="true" />
         {t('chain.whole', { count: check.events })}
+        {check.from === null || check.from.seq === 1
+          ? null
+          : ` ${t('chain.from', { date: formatDateTime(check.from.atMs) })}`}
       </span>
     )
   }

@@ -48,7 +48,7 @@ export const groups = {
     'thermostat.min_concurrency',
     'thermostat.max_concurrency',
   ],
-  storage: ['telemetry.max_file_bytes'],
+  storage: ['telemetry.keep_days', 'telemetry.max_total_gib', 'telemetry.max_file_bytes'],
 } as const satisfies Record<string, readonly string[]>
 
 export type GroupName = keyof typeof groups
@@ -94,6 +94,7 @@ const proposals: Record<string, number> = {
   'prices.per_kwh': 0.3,
   'prices.per_trm': 0.000001,
   'sentinel.daily_budget': 5,
+  'telemetry.keep_days': 365,
 }
 
 export function proposalOf({ key, fallback, minimum }: OwnerField): number {
