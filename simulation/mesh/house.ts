@@ -120,6 +120,7 @@ export class House {
         load: () => ({ running: 0, queued: 0, slots: 4 }),
         sendsPrompts: () => true,
         mode: () => 'balanced',
+        maxPriceMicro: () => null,
         onChange: () => undefined,
       },
       network.join(this.id, (nodeId) => this.#market?.node.isBanned(nodeId) ?? false),

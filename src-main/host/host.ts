@@ -28,7 +28,8 @@ import { EventLog } from './events.ts'
 import { ensurePrivateDirectory } from './files.ts'
 import { type Consumer, type HostKeys, openKeys } from './keys.ts'
 import { createMachine } from './machine.ts'
-import { type HostMarket, type MeshChoice, noMesh, openHostMarket } from './market.ts'
+import { type HostMarket, type MeshChoice, openHostMarket } from './market.ts'
+import { meshOff } from './market-view.ts'
 import { createMeshSwitch } from './mesh-switch.ts'
 import { isMetered, meteringOf } from './metered.ts'
 import { type CurrentModel, modelInfo } from './model.ts'
@@ -333,7 +334,9 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     },
   }
   const announceMesh = coalesced(() => events.emit('mesh.changed', {}), STATUS_EVENT_INTERVAL_MS)
-  const meshView = () => mesh.current()?.view() ?? noMesh(books.mesh, stewardship.values().mesh.send_prompts)
+  const meshView = () =>
+    mesh.current()?.view() ??
+    meshOff({ serving: { ...ports, economy }, rules: books.mesh, sendsPrompts: () => values().send_prompts })
   const serveFor: HostServices['serve'] = (consumer, request, signal, how) =>
     serve(ports, consumer, request, signal, how)
   const values = () => stewardship.values().mesh
@@ -358,6 +361,10 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
           load: () => ({ ...engine.jobs(), slots: engine.loaded()?.slots ?? 1 }),
           sendsPrompts: () => values().send_prompts,
           mode: () => values().routing,
+          maxPriceMicro: () => {
+            const { max_price: limit } = values()
+            return limit === null ? null : BigInt(Math.round(limit * 1e6))
+          },
           onChange: announceMesh,
         },
         choice,

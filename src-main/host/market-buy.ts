@@ -24,6 +24,8 @@ export interface BuyingPorts {
   safety: Safety
   economy: Pick<EconomyService, 'assertMayProvide' | 'welcomeCreditTrm'>
   mode(): RoutingMode
+  /** Hosts that ask for more are not asked, in millionths of a TRM for 10⁹ FLOP; null: no limit. */
+  maxPriceMicro(): bigint | null
   assertRunning(): void
 }
 
@@ -72,8 +74,12 @@ async function purchase(ports: BuyingPorts, job: RemoteJob, events: Events): Pro
   const promptTokens = Math.ceil(JSON.stringify(request.prompt).length / 4)
   const { model, signal } = job
   const ranked = ports.market.rank({ model, promptTokens, maxTokens: request.maxTokens, mode: ports.mode() })
-  let last: unknown = nobodyServes(model)
-  for (const candidate of ranked.slice(0, ATTEMPTS_MAX)) {
+  const limitMicro = ports.maxPriceMicro()
+  const affordable = ranked.filter(
+    ({ peer }) => limitMicro === null || peer.signal.price.multiplierMicro <= limitMicro,
+  )
+  let last: unknown = ranked.length > affordable.length ? tooDear(model) : nobodyServes(model)
+  for (const candidate of affordable.slice(0, ATTEMPTS_MAX)) {
     const booking = new Booking(ports, job, candidate, events)
     try {
       await ports.market.buy(candidate, request, signal, booking)
@@ -265,6 +271,17 @@ function alsoPaid({ code, message, nextStep, httpStatus }: TiramiError, amountTr
     nextStep,
     httpStatus,
   })
+}
+
+function tooDear(model: string): TiramiError {
+  return new TiramiError(
+    'MESH_TOO_DEAR',
+    `Every host that serves “${model.slice(0, 80)}” asks for more than your limit.`,
+    {
+      nextStep: 'Raise the price limit on the page Market, or ask again later.',
+      httpStatus: 404,
+    },
+  )
 }
 
 function nobodyServes(model: string): TiramiError {

@@ -1,16 +1,14 @@
 import { join } from 'node:path'
 import { z } from 'zod'
-import type { MeshPeer, MeshView } from '../../src-preload/contract/index.ts'
+import type { MeshView } from '../../src-preload/contract/index.ts'
 import type { JobRequest } from '../inference/index.ts'
 import { readClockMs, systemTimers, type Timers, TiramiError, toPublicError } from '../kernel/index.ts'
 import type { SignedTrade } from '../ledger/index.ts'
 import {
-  auditTier,
   type Candidate,
   type Dispute,
   MarketNode,
   type ModelOffer,
-  type Peer,
   type RoutingMode,
   type SavedMarket,
 } from '../market/index.ts'
@@ -20,7 +18,8 @@ import { readSecretFile, writeFileAtomically } from './files.ts'
 import type { Consumer } from './keys.ts'
 import { type BuyingPorts, serveFromMesh } from './market-buy.ts'
 import { sellToHost } from './market-sell.ts'
-import { flopOf, modelCost, priceOf, tariff } from './market-tariff.ts'
+import { modelCost, tariff } from './market-tariff.ts'
+import { meshView } from './market-view.ts'
 import type { MeshRules } from './mesh-rules.ts'
 import type { ServeEvent, ServeOptions, ServingPorts } from './serving.ts'
 
@@ -84,6 +83,8 @@ export interface HostMarketPorts {
   load(): { running: number; queued: number; slots: number }
   sendsPrompts(): boolean
   mode(): RoutingMode
+  /** Hosts that ask for more are not asked, in millionths of a TRM for 10⁹ FLOP; null: no limit. */
+  maxPriceMicro(): bigint | null
   onChange(): void
 }
 
@@ -92,12 +93,9 @@ const MAX_CONNECTIONS = 200
 const FEATURES = ['market:price-signals', 'market:remote-work', 'ledger:dual-signed', 'ledger:rfc6962-proofs']
 /** Nobody has been asked yet: what a chat takes to begin on most machines. */
 const LATENCY_HINT_MS = 500
-const DISPUTES_SHOWN = 50
 /** A debt that this host has signed is booked, however large. */
 const SIGNED_DEBT_LIMIT_TRM = 1n << 62n
 const ADOPTED_TTL_MS = 60_000
-const SAMPLE_PROMPT_TOKENS = 100
-const SAMPLE_TOKENS = 1_000
 
 /** Opens the network and takes this host's place in the market. @throws TiramiError MESH_PORT_IN_USE */
 export async function openHostMarket(
@@ -154,6 +152,7 @@ export function createHostMarket(
       head: () => rules.head(),
       page: async (from, limit) => rules.page(from, limit),
       bookedAs: (terms) => rules.bookedAs(terms),
+      tradesWith: (nodeId) => rules.tradesWith(nodeId),
     },
     sell: (sale) => sellToHost(serving, sale),
     adopt: (trade) => adopt(ports, trade),
@@ -172,6 +171,7 @@ export function createHostMarket(
     safety: ports.safety,
     economy,
     mode: ports.mode,
+    maxPriceMicro: ports.maxPriceMicro,
     assertRunning: ports.assertRunning,
   }
   const mayLeave = (consumer: Consumer) =>
@@ -180,7 +180,13 @@ export function createHostMarket(
   return {
     node: market,
     addresses: () => net.addresses(),
-    view: () => viewOf(ports, market, net),
+    view: () =>
+      meshView(ports, {
+        market,
+        net,
+        presented: present(ports),
+        notOffering: notOffering(ports),
+      }),
     offers,
     offer: (consumer, model) => offers(consumer).find(({ id }) => id === model) ?? null,
     serve: (consumer, model, request, signal, options = {}) =>
@@ -261,83 +267,6 @@ function recordDispute({ serving }: HostMarketPorts, dispute: Dispute): void {
     serving.ledger.post([event]).catch((error) => process.emitWarning(`mesh: ${String(error)}`))
   } catch (error) {
     process.emitWarning(`mesh: a dispute could not be written: ${String(error)}`)
-  }
-}
-
-function viewOf(ports: HostMarketPorts, market: MarketNode, net: Net): MeshView {
-  const { rules, serving } = ports
-  const connected = new Set(net.peers())
-  const reason = notOffering(ports)
-  const counts = market.counts()
-  const reputationOf = (nodeId: string) => serving.economy.reputation.of(nodeId)
-  return {
-    enabled: true,
-    addresses: net.addresses(),
-    peers: market
-      .peers()
-      .map((peer) => peerView(peer, connected.has(peer.nodeId), reputationOf(peer.nodeId))),
-    standing: {
-      offered: reason === null ? present(ports).models.map(({ id }) => id) : [],
-      notOffering: reason,
-      reputation: reputationOf(serving.node.publicKeyHex),
-      trades: rules.head().size,
-      unconfirmedTrades: counts.undelivered,
-      sendsPrompts: ports.sendsPrompts(),
-    },
-    observedTrades: counts.observed,
-    banned: market.banned(),
-    disputes: rules
-      .disputes()
-      .slice(0, DISPUTES_SHOWN)
-      .map(({ atMs, provider, consumer, model, reason: why, sentence }) => ({
-        atMs,
-        provider,
-        consumer,
-        model,
-        reason: why,
-        sentence,
-      })),
-  }
-}
-
-function peerView(peer: Peer, connected: boolean, reputation: number): MeshPeer {
-  const { signal, verifiedTrades } = peer
-  return {
-    nodeId: peer.nodeId,
-    connected,
-    reputation,
-    latencyMs: peer.latencyEmaMs,
-    lastSeenMs: peer.lastSeenMs,
-    auditTier: auditTier(verifiedTrades).tier,
-    verifiedTrades,
-    priceMultiplier: Number(signal.price.multiplierMicro) / 1e6,
-    load: signal.load,
-    models: signal.models.map(({ id, contextTokens, cost, demonstration }) => ({
-      id,
-      contextTokens,
-      demonstration,
-      trmPer1000Tokens: String(priceOf(flopOf(cost, SAMPLE_PROMPT_TOKENS, SAMPLE_TOKENS), signal.price)),
-    })),
-  }
-}
-
-/** What a host without a mesh shows. */
-export function noMesh(rules: MeshRules, sendsPrompts: boolean): MeshView {
-  return {
-    enabled: false,
-    addresses: [],
-    peers: [],
-    standing: {
-      offered: [],
-      notOffering: 'This host does not take part in the market of other hosts.',
-      reputation: 0,
-      trades: rules.head().size,
-      unconfirmedTrades: 0,
-      sendsPrompts,
-    },
-    observedTrades: 0,
-    banned: [],
-    disputes: [],
   }
 }
 

@@ -56,8 +56,14 @@ export interface MeshRules {
   page(from: number, limit: number): SignedTrade[]
   /** Id of the trade as which a job is booked, at whatever amount; null: it is not. */
   bookedAs(terms: Pick<TradeTerms, 'provider' | 'nonce'>): string | null
+  /** Number of trades with one other host. */
+  tradesWith(nodeId: string): number
+  /** Newest first. */
+  latest(limit: number): SignedTrade[]
   /** Newest first. */
   disputes(): Disputed[]
+  /** Accounts of guests' keys. */
+  allowed(): string[]
   isAllowed(consumer: string): boolean
   /** @param listener hears of trades as they are booked */
   onTrade(listener: (trade: SignedTrade) => void): void
@@ -68,12 +74,16 @@ export function createMeshRules(): MeshRules {
   let disputes: Disputed[] = []
   let tree = new TransparencyTree()
   const jobs = new Map<string, string>()
+  /** Trades by either party: this host's own number is all of them. */
+  const byParty = new Map<string, number>()
   const allowed = new Set<string>()
   let listener: (trade: SignedTrade) => void = () => undefined
   const note = (trade: SignedTrade): void => {
     trades.push(trade)
     tree.append(canonicalTradeBytes(trade.terms))
     jobs.set(jobKey(trade.terms), hexFromBytes(tradeLeafHash(trade.terms)))
+    const { provider, consumer } = trade.terms
+    for (const party of [provider, consumer]) byParty.set(party, (byParty.get(party) ?? 0) + 1)
   }
   return {
     observe: (event) => {
@@ -92,6 +102,7 @@ export function createMeshRules(): MeshRules {
     restore: (saved) => {
       trades = []
       tree = new TransparencyTree()
+      byParty.clear()
       for (const trade of saved.trades) note(trade)
       disputes = [...saved.disputes]
       for (const consumer of saved.allowed) allowed.add(consumer)
@@ -99,7 +110,10 @@ export function createMeshRules(): MeshRules {
     head: () => ({ size: tree.size, rootHex: hexFromBytes(tree.root()) }),
     page: (from, limit) => trades.slice(from, from + limit),
     bookedAs: (terms) => jobs.get(jobKey(terms)) ?? null,
+    tradesWith: (nodeId) => byParty.get(nodeId) ?? 0,
+    latest: (limit) => trades.slice(-limit).reverse(),
     disputes: () => disputes,
+    allowed: () => [...allowed],
     isAllowed: (consumer) => allowed.has(consumer),
     onTrade: (hear) => {
       listener = hear

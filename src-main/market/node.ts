@@ -50,6 +50,8 @@ export interface MarketPorts {
     page(from: number, limit: number): Promise<SignedTrade[]>
     /** Id of the trade as which a job of this host is booked; null: it is not. */
     bookedAs(trade: SignedTrade['terms']): string | null
+    /** Number of trades with one other host. */
+    tradesWith(nodeId: string): number
   }
   sell(sale: Sale): AsyncGenerator<SaleEvent, void, void>
   /** Books a trade that this host has signed and does not know. @throws TiramiError */
@@ -392,8 +394,8 @@ export class MarketNode {
       this.#fault(origin, 'malformed')
       return 'reject'
     }
-    if (!this.#registry.hear({ nodeId: origin, signal, signedAtMs: seq, signalBytes: bytes }, nowMs))
-      return 'ignore'
+    const heard = { nodeId: origin, signal, signedAtMs: seq, signalBytes: bytes }
+    if (!this.#registry.hear(heard, nowMs, this.#ports.log.tradesWith(origin))) return 'ignore'
     this.#counts.signalsHeard++
     this.#ports.net.learn(origin, signal.addresses)
     this.#ports.onChange?.()

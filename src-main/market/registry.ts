@@ -10,6 +10,8 @@ export interface Peer {
   signalBytes: Uint8Array
   /** Exponential mean of the time to the first token, as measured here. */
   latencyEmaMs: number
+  /** What that mean is of; at 0 it is a guess. */
+  latencySamples: number
   lastSeenMs: number
   /** Trades with this host that both sides signed. */
   verifiedTrades: number
@@ -29,13 +31,21 @@ export class PeerRegistry {
     this.#max = max
   }
 
-  /** @returns false for a signal that is not newer than the known one */
-  hear(heard: Pick<Peer, 'nodeId' | 'signal' | 'signedAtMs' | 'signalBytes'>, nowMs: number): boolean {
+  /**
+   * @param tradesBefore with a host that was not known, from the ledger
+   * @returns false for a signal that is not newer than the known one
+   */
+  hear(
+    heard: Pick<Peer, 'nodeId' | 'signal' | 'signedAtMs' | 'signalBytes'>,
+    nowMs: number,
+    tradesBefore = 0,
+  ): boolean {
     const known = this.#peers.get(heard.nodeId)
     if (known && known.signedAtMs >= heard.signedAtMs) return false
-    const { latencyEmaMs = LATENCY_START_MS, verifiedTrades = 0 } = known ?? {}
+    const { latencyEmaMs = LATENCY_START_MS, latencySamples = 0, verifiedTrades = tradesBefore } = known ?? {}
     this.#peers.delete(heard.nodeId)
-    this.#peers.set(heard.nodeId, { ...heard, latencyEmaMs, verifiedTrades, lastSeenMs: nowMs })
+    const measured = { latencyEmaMs, latencySamples, verifiedTrades }
+    this.#peers.set(heard.nodeId, { ...heard, ...measured, lastSeenMs: nowMs })
     const [longest] = this.#peers.keys()
     if (this.#peers.size > this.#max && longest !== undefined) this.#peers.delete(longest)
     return true
@@ -59,7 +69,9 @@ export class PeerRegistry {
 
   measured(nodeId: string, latencyMs: number): void {
     const peer = this.#peers.get(nodeId)
-    if (peer) peer.latencyEmaMs += LATENCY_ALPHA * (latencyMs - peer.latencyEmaMs)
+    if (!peer) return
+    peer.latencyEmaMs += LATENCY_ALPHA * (latencyMs - peer.latencyEmaMs)
+    peer.latencySamples++
   }
 
   traded(nodeId: string): void {

@@ -5,6 +5,16 @@ const TimestampMs = Count
 const Trm = z.string().regex(/^-?\d{1,40}$/)
 const NodeId = z.string().regex(/^[0-9a-f]{64}$/)
 
+/** A model that a host offers to others. */
+export const MeshOffer = z.object({
+  id: z.string(),
+  contextTokens: Count,
+  /** The most that a prompt of 100 tokens and an answer of 1 000 cost there. */
+  trmPer1000Tokens: Trm,
+  demonstration: z.boolean(),
+})
+export type MeshOffer = z.infer<typeof MeshOffer>
+
 /** Another host, as it describes itself and as this one has measured it. */
 export const MeshPeer = z.object({
   nodeId: NodeId,
@@ -12,7 +22,8 @@ export const MeshPeer = z.object({
   connected: z.boolean(),
   /** 0 to 1, as this host judges it. */
   reputation: z.number(),
-  latencyMs: z.number(),
+  /** Mean time to the first token of what it answered here; null: it has answered nothing yet. */
+  latencyMs: z.number().nullable(),
   lastSeenMs: TimestampMs,
   auditTier: z.enum(['unverified', 'probationary', 'established', 'trusted']),
   /** Trades with this host that both have signed. */
@@ -20,15 +31,7 @@ export const MeshPeer = z.object({
   /** Times the base price of 10⁹ FLOP. */
   priceMultiplier: z.number(),
   load: z.object({ running: Count, queued: Count, slots: Count }),
-  models: z.array(
-    z.object({
-      id: z.string(),
-      contextTokens: Count,
-      /** The most that a prompt of 100 tokens and an answer of 1 000 cost there. */
-      trmPer1000Tokens: Trm,
-      demonstration: z.boolean(),
-    }),
-  ),
+  models: z.array(MeshOffer),
 })
 export type MeshPeer = z.infer<typeof MeshPeer>
 
@@ -41,25 +44,57 @@ export const MeshDispute = z.object({
   sentence: z.string(),
 })
 
+/** A trade between this host and another one; `trades.prove` has its signatures. */
+export const MeshTrade = z.object({
+  tradeId: NodeId,
+  /** `sold`: this host computed. */
+  role: z.enum(['sold', 'bought']),
+  other: NodeId,
+  model: z.string(),
+  amountTrm: Trm,
+  /** Of prompt and answer. */
+  tokens: Count,
+  atMs: TimestampMs,
+})
+export type MeshTrade = z.infer<typeof MeshTrade>
+
 /** This host among others. */
 export const MeshView = z.object({
-  /** False: it was started without a mesh, and the rest is empty. */
+  nodeId: NodeId,
+  /** False: the mesh is off; what is left is what the ledger says. */
   enabled: z.boolean(),
   /** Where others reach it. */
   addresses: z.array(z.string()),
+  /** Connected ones first, at most 1 000. */
   peers: z.array(MeshPeer),
+  /** All that were heard of. */
+  peersKnown: Count,
+  /** Pairs of other hosts that were seen to trade with each other of late, those with the most trades first, at most 24. */
+  links: z.array(z.object({ a: NodeId, b: NodeId, trades: Count })),
   standing: z.object({
     /** Models that are offered to others now; none with the reason why. */
     offered: z.array(z.string()),
+    /** The same with their price; empty while nothing is offered. */
+    offers: z.array(MeshOffer),
+    /** Times the base price of 10⁹ FLOP. */
+    priceMultiplier: z.number(),
     notOffering: z.string().nullable(),
     reputation: z.number(),
+    /** Locked as surety. */
+    stakedTrm: Trm,
+    /** What other hosts say of this one, newest first, at most 50. */
+    seenBy: z.array(z.object({ observer: NodeId, reputation: z.number(), trades: Count, atMs: TimestampMs })),
     /** Of trades with other hosts. */
     trades: Count,
     /** Trades that their provider has not confirmed yet. */
     unconfirmedTrades: Count,
     /** Owner's own keys may be answered by others. */
     sendsPrompts: z.boolean(),
+    /** Accounts of guests' keys whose questions may be answered by others, too. */
+    allowedKeys: z.array(NodeId),
   }),
+  /** With other hosts, newest first, at most 200. */
+  trades: z.array(MeshTrade),
   /** Trades of others that this host has checked. */
   observedTrades: Count,
   banned: z.array(z.object({ nodeId: NodeId, untilMs: TimestampMs })),

@@ -150,6 +150,13 @@ const MeshValues = z.strictObject({
     .enum(['cost', 'balanced', 'quality'])
     .default('balanced')
     .describe('Which host is asked: the cheapest, the one with the best reputation, or something of both.'),
+  max_price: z
+    .number()
+    .min(0.01)
+    .max(100)
+    .nullable()
+    .default(null)
+    .describe('Other hosts are asked up to this price, in TRM for a billion floating-point operations.'),
 })
 
 /** What the owner decides: the content of `owner.yaml`. What the file leaves out has its default. */

@@ -1,0 +1,164 @@
+import type { MeshOffer, MeshPeer, MeshTrade, MeshView } from '../../src-preload/contract/index.ts'
+import { hexFromBytes, type KeyPair } from '../kernel/index.ts'
+import { type SignedTrade, tradeLeafHash } from '../ledger/index.ts'
+import { auditTier, type MarketNode, type ModelOffer, type Peer, type Price } from '../market/index.ts'
+import type { Net } from '../mesh/index.ts'
+import type { EconomyService } from './economy-service.ts'
+import { flopOf, priceOf } from './market-tariff.ts'
+import type { MeshRules } from './mesh-rules.ts'
+
+interface ViewPorts {
+  serving: { node: Pick<KeyPair, 'publicKeyHex'>; economy: EconomyService }
+  rules: MeshRules
+  sendsPrompts(): boolean
+}
+
+const PEERS_SHOWN = 1_000
+const TRADES_SHOWN = 200
+const DISPUTES_SHOWN = 50
+const OPINIONS_SHOWN = 50
+/** Latest trades of others that the picture of the mesh is drawn from, and the lines that it can bear. */
+const LINKED_TRADES = 2_000
+const LINKS_SHOWN = 24
+const SAMPLE_PROMPT_TOKENS = 100
+const SAMPLE_TOKENS = 1_000
+const MESH_IS_OFF = 'This host does not take part in the market of other hosts.'
+
+/** This host among others, for its owner. */
+export function meshView(
+  ports: ViewPorts,
+  now: {
+    market: MarketNode
+    net: Net
+    /** What it says of itself to others. */
+    presented: { price: Price; models: ModelOffer[] }
+    notOffering: string | null
+  },
+): MeshView {
+  const { market, net, presented, notOffering } = now
+  const connected = new Set(net.peers())
+  const { undelivered, observed } = market.counts()
+  const known = market.peers()
+  const peers = known
+    .map((peer) =>
+      peerView(peer, connected.has(peer.nodeId), ports.serving.economy.reputation.of(peer.nodeId)),
+    )
+    .sort((a, b) => Number(b.connected) - Number(a.connected))
+  const off = meshOff(ports)
+  const offers = presented.models.map((model) => offerView(model, presented.price))
+  return {
+    ...off,
+    enabled: true,
+    addresses: net.addresses(),
+    peers: peers.slice(0, PEERS_SHOWN),
+    peersKnown: known.length,
+    links: linksOf(market, off.nodeId),
+    standing: {
+      ...off.standing,
+      offered: offers.map(({ id }) => id),
+      offers,
+      notOffering,
+      unconfirmedTrades: undelivered,
+    },
+    observedTrades: observed,
+    banned: market.banned(),
+  }
+}
+
+/** What is left of it while the mesh is off: what the ledger says. */
+export function meshOff({ serving, rules, sendsPrompts }: ViewPorts): MeshView {
+  const { economy, node } = serving
+  const nodeId = node.publicKeyHex
+  const { reputation } = economy
+  const seenBy = reputation
+    .observations()
+    .flatMap(([subject, observations]) => (subject === nodeId ? observations : []))
+    .map(({ observer, reputation: seen, tradeCount, timestampMs }) => ({
+      observer,
+      reputation: seen,
+      trades: Number(tradeCount),
+      atMs: timestampMs,
+    }))
+    .sort((a, b) => b.atMs - a.atMs)
+  return {
+    nodeId,
+    enabled: false,
+    addresses: [],
+    peers: [],
+    peersKnown: 0,
+    links: [],
+    standing: {
+      offered: [],
+      offers: [],
+      priceMultiplier: Number(economy.priceTerms().multiplierMicro) / 1e6,
+      notOffering: MESH_IS_OFF,
+      reputation: reputation.of(nodeId),
+      stakedTrm: String(economy.staking.view(nodeId).stakedTrm),
+      seenBy: seenBy.slice(0, OPINIONS_SHOWN),
+      trades: rules.head().size,
+      unconfirmedTrades: 0,
+      sendsPrompts: sendsPrompts(),
+      allowedKeys: rules.allowed(),
+    },
+    trades: rules.latest(TRADES_SHOWN).map((trade) => tradeView(trade, nodeId)),
+    observedTrades: 0,
+    banned: [],
+    disputes: rules
+      .disputes()
+      .slice(0, DISPUTES_SHOWN)
+      .map(({ atMs, provider, consumer, model, reason, sentence }) => ({
+        atMs,
+        provider,
+        consumer,
+        model,
+        reason,
+        sentence,
+      })),
+  }
+}
+
+function peerView(peer: Peer, connected: boolean, reputation: number): MeshPeer {
+  const { signal, verifiedTrades, latencySamples, latencyEmaMs } = peer
+  return {
+    nodeId: peer.nodeId,
+    connected,
+    reputation,
+    latencyMs: latencySamples === 0 ? null : latencyEmaMs,
+    lastSeenMs: peer.lastSeenMs,
+    auditTier: auditTier(verifiedTrades).tier,
+    verifiedTrades,
+    priceMultiplier: Number(signal.price.multiplierMicro) / 1e6,
+    load: signal.load,
+    models: signal.models.map((model) => offerView(model, signal.price)),
+  }
+}
+
+function offerView({ id, contextTokens, demonstration, cost }: ModelOffer, price: Price): MeshOffer {
+  const flop = flopOf(cost, SAMPLE_PROMPT_TOKENS, SAMPLE_TOKENS)
+  return { id, contextTokens, demonstration, trmPer1000Tokens: String(priceOf(flop, price)) }
+}
+
+function tradeView({ terms }: SignedTrade, nodeId: string): MeshTrade {
+  const sold = terms.provider === nodeId
+  return {
+    tradeId: hexFromBytes(tradeLeafHash(terms)),
+    role: sold ? 'sold' : 'bought',
+    other: sold ? terms.consumer : terms.provider,
+    model: terms.modelId,
+    amountTrm: String(terms.amountTrm),
+    tokens: Number(terms.tokensProcessed),
+    atMs: Number(terms.timestampMs),
+  }
+}
+
+/** Who trades with whom, beside this host. */
+function linksOf(market: MarketNode, nodeId: string): MeshView['links'] {
+  const counts = new Map<string, { a: string; b: string; trades: number }>()
+  for (const { trade } of market.observed(LINKED_TRADES)) {
+    const [a = '', b = ''] = [trade.terms.provider, trade.terms.consumer].sort()
+    if (a === nodeId || b === nodeId) continue
+    const link = counts.get(`${a} ${b}`) ?? { a, b, trades: 0 }
+    counts.set(`${a} ${b}`, { ...link, trades: link.trades + 1 })
+  }
+  return [...counts.values()].sort((x, y) => y.trades - x.trades).slice(0, LINKS_SHOWN)
+}
