@@ -1,10 +1,10 @@
-import { figureLocale } from './locale.ts'
+import { numberFormat } from './locale.ts'
 
 const PREFIXES = ['', 'k', 'M', 'G', 'T', 'P', 'E', 'Z', 'Y', 'R', 'Q'] as const
 
 /** Groups the digits of a decimal string, which may be longer than a JSON number can hold: 1234567 → 1,234,567. */
 export function groupDigits(decimal: string | number): string {
-  return BigInt(decimal).toLocaleString(figureLocale())
+  return numberFormat().format(BigInt(decimal))
 }
 
 /**
@@ -17,7 +17,7 @@ export function withSiPrefix(decimal: string | number): { value: string; prefix:
   const sign = whole < 0n ? '-' : ''
   const step = Math.min(Math.floor((digits.length - 1) / 3), PREFIXES.length - 1)
   const integerLength = digits.length - step * 3
-  const integer = BigInt(digits.slice(0, integerLength)).toLocaleString(figureLocale())
+  const integer = numberFormat().format(BigInt(digits.slice(0, integerLength)))
   const fraction = digits
     .slice(integerLength, integerLength + Math.max(0, 3 - integerLength))
     .replace(/0+$/, '')
@@ -50,7 +50,7 @@ export function formatCompact(decimal: string | number): string {
 
 /** A number that is not an amount of the ledger, rounded: `0.125`, `1,234.5`. */
 export const formatNumber = (value: number, options?: Intl.NumberFormatOptions): string =>
-  value.toLocaleString(figureLocale(), options)
+  numberFormat(options).format(value)
 
 /** A share of one: 0.125 → `12.5 %`. */
 export const formatPercent = (share: number, maximumFractionDigits = 1): string =>

@@ -1,5 +1,5 @@
 import { i18n } from '../i18n/index.ts'
-import { dateLocale } from './locale.ts'
+import { dateFormat } from './locale.ts'
 
 const SECOND = 1_000
 const MINUTE = 60 * SECOND
@@ -35,22 +35,22 @@ export function formatRelative(thenMs: number, nowMs: number): string {
 
 /** `21 Nov 2026`. */
 export function formatDate(ms: number): string {
-  return new Date(ms).toLocaleDateString(dateLocale(), { day: 'numeric', month: 'short', year: 'numeric' })
+  return dateFormat({ day: 'numeric', month: 'short', year: 'numeric' }).format(ms)
 }
 
 /** `18:00`. */
 export function formatClock(ms: number): string {
-  return new Date(ms).toLocaleTimeString(dateLocale(), { hour: '2-digit', minute: '2-digit' })
+  return dateFormat({ hour: '2-digit', minute: '2-digit' }).format(ms)
 }
 
 export function formatDateTime(ms: number): string {
-  return new Date(ms).toLocaleString(dateLocale(), { dateStyle: 'medium', timeStyle: 'medium' })
+  return dateFormat({ dateStyle: 'medium', timeStyle: 'medium' }).format(ms)
 }
 
 /** What a bar of the earnings chart is called: the hour, or the day where a bar is a day or longer. */
 export function formatBucket(startMs: number, bucketMs: number): string {
   const start = new Date(startMs)
-  if (bucketMs >= DAY) return start.toLocaleDateString(dateLocale(), { day: 'numeric', month: 'short' })
+  if (bucketMs >= DAY) return dateFormat({ day: 'numeric', month: 'short' }).format(start)
   const time = formatClock(startMs)
-  return bucketMs > HOUR ? `${start.toLocaleDateString(dateLocale(), { weekday: 'short' })} ${time}` : time
+  return bucketMs > HOUR ? `${dateFormat({ weekday: 'short' }).format(start)} ${time}` : time
 }

@@ -1,3 +1,4 @@
+import { memo } from 'react'
 import type { EventData } from '../../../src-preload/contract/index.ts'
 import { formatDuration, formatFlop, formatNumber, formatTrm, groupDigits } from '../../format/index.ts'
 import { useTranslation } from '../../i18n/index.ts'
@@ -5,7 +6,8 @@ import type { Exchange } from '../../stores/chat.ts'
 import { CopyButton, ErrorState } from '../../widgets/index.ts'
 import { Answer } from './Answer.tsx'
 
-export function ChatExchange({ exchange }: { exchange: Exchange }) {
+/** Only the last one changes while an answer is written; the others are drawn once. */
+export const ChatExchange = memo(({ exchange }: { exchange: Exchange }) => {
   const { t } = useTranslation('chat')
   const { question, answer, state, outcome, error } = exchange
   return (
@@ -29,7 +31,7 @@ export function ChatExchange({ exchange }: { exchange: Exchange }) {
       {error === null ? null : <ErrorState error={error} />}
     </article>
   )
-}
+})
 
 function Cost({ outcome }: { outcome: EventData<'chat.done'> }) {
   const { t } = useTranslation('chat')

@@ -1,5 +1,5 @@
 import { MessageCircleQuestion } from 'lucide-react'
-import { useEffect, useRef } from 'react'
+import { memo, useDeferredValue, useEffect, useRef } from 'react'
 import { formatFlop, formatTrm } from '../../format/index.ts'
 import { useTranslation } from '../../i18n/index.ts'
 import { type Exchange, isBusy } from '../../stores/chat.ts'
@@ -13,7 +13,8 @@ import './chat.css'
 
 export function ChatPage() {
   const { t } = useTranslation('chat')
-  const exchanges = useChat((state) => state.exchanges)
+  // Words may come faster than frames: what is drawn may lag behind what is known, and skip what was overtaken.
+  const exchanges = useDeferredValue(useChat((state) => state.exchanges))
   const busy = useChat(isBusy)
   const box = useRef<HTMLTextAreaElement>(null)
 
@@ -69,7 +70,7 @@ function Welcome() {
 /** How far above the end the reader may be and still want to follow it. */
 const FOLLOW_PX = 80
 
-export function Log({ exchanges }: { exchanges: Exchange[] }) {
+export const Log = memo(({ exchanges }: { exchanges: Exchange[] }) => {
   const { t } = useTranslation('chat')
   const busy = useChat(isBusy)
   const log = useRef<HTMLDivElement>(null)
@@ -77,8 +78,12 @@ export function Log({ exchanges }: { exchanges: Exchange[] }) {
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: the log grows whenever the exchanges change
   useEffect(() => {
-    const element = log.current
-    if (element !== null && following.current) element.scrollTop = element.scrollHeight
+    // In the frame that lays the new words out anyway.
+    const frame = requestAnimationFrame(() => {
+      const element = log.current
+      if (element !== null && following.current) element.scrollTop = element.scrollHeight
+    })
+    return () => cancelAnimationFrame(frame)
   }, [exchanges])
 
   return (
@@ -99,7 +104,7 @@ export function Log({ exchanges }: { exchanges: Exchange[] }) {
       ))}
     </div>
   )
-}
+})
 
 export function Total({ exchanges }: { exchanges: Exchange[] }) {
   const { t } = useTranslation('chat')
