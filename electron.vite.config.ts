@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import react from '@vitejs/plugin-react'
 import { defineConfig } from 'electron-vite'
+import { reactAriaLocales } from './build/react-aria-locales.ts'
 
 const here = (path: string) => resolve(import.meta.dirname, path)
 
@@ -39,11 +40,15 @@ export default defineConfig({
   },
   renderer: {
     root: here('src-renderer'),
-    plugins: [react()],
+    plugins: [react(), reactAriaLocales(['en-US', 'ja-JP'])],
     build: {
       outDir: here('out/renderer'),
       emptyOutDir: true,
-      rollupOptions: { input: here('src-renderer/index.html') },
+      rollupOptions: {
+        input: here('src-renderer/index.html'),
+        // A room's door does nothing itself: a page brings along what it takes through it, and nothing else.
+        treeshake: { moduleSideEffects: (id) => !/src-renderer[/\\]\w+[/\\]index\.ts$/.test(id) },
+      },
       // The page's policy allows no inline or data: script, style or font.
       assetsInlineLimit: 0,
       modulePreload: { polyfill: false },

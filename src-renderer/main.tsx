@@ -1,3 +1,4 @@
+import './widgets/widgets.css'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { App, prefetchPages } from './app/App.tsx'

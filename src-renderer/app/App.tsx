@@ -36,13 +36,23 @@ const load = (name: LazyPage): Promise<{ default: ComponentType }> =>
 const lazyNames = Object.keys(loaders) as LazyPage[]
 const lazyPages = new Map(lazyNames.map((name) => [name, lazy(() => load(name))]))
 
-const PREFETCH_DELAY_MS = 1_000
+const PREFETCH_DELAY_MS = 300
+const PREFETCH_WAIT_MS = 3_000
 
-/** Fetches the other pages once the first one stands, so that they are there even when the host is gone. */
-export function prefetchPages(): void {
-  setTimeout(() => {
-    for (const name of lazyNames) void load(name)
-  }, PREFETCH_DELAY_MS)
+/**
+ * Fetches the other pages once the first one stands, so that they are there even when the host is gone; one after the
+ * other, whenever nothing else is to do, so that none holds up what the person does.
+ */
+export function prefetchPages(names: readonly LazyPage[] = lazyNames): void {
+  const [name, ...others] = names
+  if (name === undefined) return
+  setTimeout(
+    () =>
+      requestIdleCallback(() => void load(name).then(() => prefetchPages(others)), {
+        timeout: PREFETCH_WAIT_MS,
+      }),
+    PREFETCH_DELAY_MS,
+  )
 }
 
 export function App({ stores, look }: { stores: Stores; look: Look }) {

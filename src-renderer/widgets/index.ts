@@ -1,5 +1,3 @@
-import './widgets.css'
-
 export { AmountField } from './AmountField.tsx'
 export { Badge } from './Badge.tsx'
 export { Button, Spinner } from './Button.tsx'

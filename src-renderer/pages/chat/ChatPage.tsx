@@ -13,8 +13,6 @@ import './chat.css'
 
 export function ChatPage() {
   const { t } = useTranslation('chat')
-  // Words may come faster than frames: what is drawn may lag behind what is known, and skip what was overtaken.
-  const exchanges = useDeferredValue(useChat((state) => state.exchanges))
   const busy = useChat(isBusy)
   const box = useRef<HTMLTextAreaElement>(null)
 
@@ -34,11 +32,21 @@ export function ChatPage() {
         <ConversationList onOpened={() => box.current?.focus({ preventScroll: true })} />
       </aside>
       <section className="chat__main" aria-label={t('log')}>
-        {exchanges.length === 0 ? <Welcome /> : <Log exchanges={exchanges} />}
-        <Total exchanges={exchanges} />
+        <Conversation />
         <Composer box={box} />
       </section>
     </div>
+  )
+}
+
+/** Words may come faster than frames: what is drawn may lag behind what is known, and skip what was overtaken. */
+function Conversation() {
+  const exchanges = useDeferredValue(useChat((state) => state.exchanges))
+  return (
+    <>
+      {exchanges.length === 0 ? <Welcome /> : <Log exchanges={exchanges} />}
+      <Total exchanges={exchanges} />
+    </>
   )
 }
 
@@ -106,7 +114,7 @@ export const Log = memo(({ exchanges }: { exchanges: Exchange[] }) => {
   )
 })
 
-export function Total({ exchanges }: { exchanges: Exchange[] }) {
+export const Total = memo(({ exchanges }: { exchanges: Exchange[] }) => {
   const { t } = useTranslation('chat')
   const outcomes = exchanges.flatMap(({ outcome }) => outcome ?? [])
   if (outcomes.length < 2) return null
@@ -119,4 +127,4 @@ export function Total({ exchanges }: { exchanges: Exchange[] }) {
       })}
     </p>
   )
-}
+})

@@ -9,24 +9,28 @@ export function ConversationList({ onOpened }: { onOpened: () => void }) {
   const { t } = useTranslation('chat')
   const conversations = useChat((state) => state.conversations)
   const openId = useChat((state) => state.openId)
-  const exchanges = useChat((state) => state.exchanges)
+  // Of the open one only what is shown here: its answer grows many times a second.
+  const saidCount = useChat((state) => state.exchanges.length)
+  const firstQuestion = useChat((state) => state.exchanges[0]?.question)
   const busy = useChat(isBusy)
-  const { open, begin, forget } = useChat((state) => state)
+  const open = useChat((state) => state.open)
+  const begin = useChat((state) => state.begin)
+  const forget = useChat((state) => state.forget)
   const after = (action: () => void) => () => {
     action()
     onOpened()
   }
   return (
     <nav className="talks" aria-label={t('conversations')}>
-      <Button disabled={busy || exchanges.length === 0} onClick={after(begin)}>
+      <Button disabled={busy || saidCount === 0} onClick={after(begin)}>
         <MessageSquarePlus size={16} aria-hidden="true" />
         {t('new')}
       </Button>
       <ul>
         {conversations.map((conversation) => {
           const isOpen = conversation.id === openId
-          const said = isOpen ? exchanges : conversation.exchanges
-          const title = said[0]?.question ?? t('untitled')
+          const count = isOpen ? saidCount : conversation.exchanges.length
+          const title = (isOpen ? firstQuestion : conversation.exchanges[0]?.question) ?? t('untitled')
           return (
             <li key={conversation.id} className="talk" data-open={isOpen}>
               <button
@@ -37,11 +41,9 @@ export function ConversationList({ onOpened }: { onOpened: () => void }) {
                 onClick={after(() => open(conversation.id))}
               >
                 <span className="talk__title">{title}</span>
-                {said.length === 0 ? null : (
-                  <span className="talk__size figures">{t('answers', { count: said.length })}</span>
-                )}
+                {count === 0 ? null : <span className="talk__size figures">{t('answers', { count })}</span>}
               </button>
-              {said.length === 0 ? null : (
+              {count === 0 ? null : (
                 <Button
                   icon
                   look="bare"
