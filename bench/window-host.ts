@@ -1,11 +1,8 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { build, mergeConfig } from 'vite'
+import { startHostHere } from '../e2e/support/host-here.ts'
 import electronVite from '../electron.vite.config.ts'
-import { openApi, openDashboard } from '../src-main/gateway/index.ts'
-import { startHost } from '../src-main/host/index.ts'
-import { forkEngine } from '../src-main/inference/index.ts'
 import { root } from './host.ts'
 
 /** One host that serves two pages: the window, and an empty one of the same library from the same build. */
@@ -23,29 +20,14 @@ export interface TwoPages {
 export async function startTwoPages(scratch: string): Promise<TwoPages> {
   const reference = join(scratch, 'reference')
   await buildReference(reference)
-  const data = join(scratch, 'host')
-  mkdirSync(data, { recursive: true })
-  // The window begins with its first-run guide otherwise.
-  writeFileSync(join(data, 'settings.json'), JSON.stringify({ guide: { state: 'skipped', step: 'machine' } }))
-  const built = (name: string) => pathToFileURL(join(root, 'out/main', name))
-  const host = await startHost({
-    dataDirectory: data,
-    resourcesDirectory: join(root, 'resources'),
-    spawnEngine: forkEngine(built('engine.js')),
-    projectionWorkerUrl: built('projection.js'),
-    reasoningWorkerUrl: built('reasoning.js'),
-    openApi: (services) => openApi(services, 0),
-  })
+  const { host, openPage } = await startHostHere({ dataDirectory: join(scratch, 'host') })
   await host.whenServing()
   let events = 0
   const endCount = host.control.subscribe(() => {
     events += 1
   })
   const directory = join(root, 'out/renderer')
-  const [windowPage, referencePage] = await Promise.all([
-    openDashboard(host.control, { port: 0, bundleDirectory: directory }),
-    openDashboard(host.control, { port: 0, bundleDirectory: reference }),
-  ])
+  const [windowPage, referencePage] = await Promise.all([openPage(directory), openPage(reference)])
   return {
     window: { url: windowPage.url, directory },
     reference: { url: referencePage.url, directory: reference },

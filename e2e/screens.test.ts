@@ -1,17 +1,14 @@
 import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import OpenAI from 'openai'
 import type { Browser, Page } from 'playwright'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { openApi, openDashboard } from '../src-main/gateway/index.ts'
-import { startHost } from '../src-main/host/index.ts'
-import { forkEngine } from '../src-main/inference/index.ts'
 import { startFaultyServer } from '../src-main/models/download/testing/faulty-server.ts'
 import { writeTinyGguf } from '../src-main/models/testing/tiny-gguf.ts'
 import { FakeHost } from '../src-renderer/testing/fake-host.ts'
 import { eventually, type HostProcess, root, startHeadless, temporaryDirectory } from './support/host.ts'
+import { startHostHere } from './support/host-here.ts'
 import {
   accessibilityFindings,
   expectReadable,
@@ -262,22 +259,15 @@ withBrowser('the first-run guide', () => {
     letGo = resolve
   })
 
-  /** A real host in this process whose every download comes from a server of this test. */
+  /** Every download comes from a server of this test. */
   async function startWithDownloads(server: Awaited<ReturnType<typeof startFaultyServer>>) {
-    const host = await startHost({
+    const { host, openPage: openWindow } = await startHostHere({
       dataDirectory: directory,
       resourcesDirectory: resources,
-      spawnEngine: forkEngine(pathToFileURL(join(root, 'out/main/engine.js'))),
-      projectionWorkerUrl: pathToFileURL(join(root, 'out/main/projection.js')),
-      reasoningWorkerUrl: pathToFileURL(join(root, 'out/main/reasoning.js')),
-      openApi: (services) => openApi(services, { port: 0 }),
       modelNet: server.net(),
+      guide: true,
     })
-    const dashboard = await openDashboard(() => host.control, {
-      port: 0,
-      bundleDirectory: join(root, 'out/renderer'),
-    })
-    return { host, dashboard }
+    return { host, dashboard: await openWindow() }
   }
 
   beforeAll(() => {

@@ -64,7 +64,7 @@ export async function startHeadless(dataDirectory: string, ...extra: string[]): 
 }
 
 /** The window begins with its first-run guide otherwise; a host that has settings already is left alone. */
-function skipGuide(dataDirectory: string): void {
+export function skipGuide(dataDirectory: string): void {
   const path = join(dataDirectory, 'settings.json')
   if (existsSync(path)) return
   mkdirSync(dataDirectory, { recursive: true })
