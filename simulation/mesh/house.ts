@@ -6,13 +6,13 @@ import type { GenerateEvent, JobRequest } from '../../src-main/inference/index.t
 import type { KeyPair, Rng } from '../../src-main/kernel/index.ts'
 import { memoryStorage, type Storage } from '../../src-main/ledger/index.ts'
 import type { SavedMarket } from '../../src-main/market/index.ts'
-import type { MemoryNetwork } from '../../src-main/mesh/index.ts'
+import type { MemoryNetwork, Net } from '../../src-main/mesh/index.ts'
 import { copyOf } from '../books.ts'
 import type { Scheduler } from './scheduler.ts'
 
 export const MODEL = 'fox-1'
 const PIECES = ['Deep', ' in the', ' garden', ' a fox', ' sleeps,', ' and', ' nobody', ' knows.']
-const PROMPT_TOKENS = 9
+export const PROMPT_TOKENS = 9
 const PIECE_MS = 20
 const layer = { headCount: 4, keyLength: 64, valueLength: 64, windowTokens: null }
 const cost = { activeMatmulParameters: 1_500_000_000n, layers: Array.from({ length: 8 }, () => layer) }
@@ -36,7 +36,22 @@ export interface HouseSite {
   network: MemoryNetwork
   rng: Rng
   serves: boolean
+  /** To show that the laws find it. */
+  defect?: Defect | null
 }
+
+/** What a host can be made to do wrong. */
+export type Defect =
+  /** Reservations are not given back. */
+  | 'holds'
+  /** What is sold to others is not booked. */
+  | 'forgets'
+  /** Trades of others are not heard, nor fetched. */
+  | 'deaf'
+  /** What is paid for does not reach the reader. */
+  | 'mute'
+  /** A record of the journal is changed on the disk. */
+  | 'rots'
 
 /** How an answer ended for the one who asked. */
 export interface Asked {
@@ -56,6 +71,9 @@ export class House {
   #saved: SavedMarket | undefined
   #books: Books | null = null
   #market: HostMarket | null = null
+  wasKilled = false
+  /** Questions of the owner since the beginning. */
+  readonly asked: Asked[] = []
 
   constructor(site: HouseSite) {
     this.site = site
@@ -69,6 +87,10 @@ export class House {
     return this.#market !== null
   }
 
+  get disk(): Storage {
+    return this.#disk
+  }
+
   get books(): Books {
     if (!this.#books) throw new Error('the house is down')
     return this.#books
@@ -80,7 +102,7 @@ export class House {
   }
 
   async start(): Promise<void> {
-    const { scheduler, rng, network, key, owner, serves } = this.site
+    const { scheduler, rng, key, owner, serves } = this.site
     const books = await openBooks({
       directory: '/ledger',
       openKeys: () => keysOf(key, owner),
@@ -90,6 +112,7 @@ export class House {
       rng,
     })
     this.#books = books
+    if (this.site.defect) misbehave(this.site.defect, books, key)
     const { economy, ledger, safety } = books
     if (serves && economy.standing().welcomeLoan === 'available') {
       await economy.staking.claimWelcome(key.publicKeyHex, 'local')
@@ -123,7 +146,7 @@ export class House {
         maxPriceMicro: () => null,
         onChange: () => undefined,
       },
-      network.join(this.id, (nodeId) => this.#market?.node.isBanned(nodeId) ?? false),
+      this.#join(),
       {
         ...(this.#saved ? { saved: this.#saved } : {}),
         save: (state) => {
@@ -134,8 +157,15 @@ export class House {
     )
   }
 
+  #join(): Net {
+    const { network, defect } = this.site
+    const net = network.join(this.id, (nodeId) => this.#market?.node.isBanned(nodeId) ?? false)
+    return defect === 'deaf' ? deafened(net) : net
+  }
+
   /** The machine loses power: what was not on the disk is gone, and what still runs writes to nowhere. */
   async kill(): Promise<void> {
+    this.wasKilled = true
     this.#power.on = false
     this.#power = { on: true }
     this.site.network.crash(this.id)
@@ -149,17 +179,20 @@ export class House {
     await this.books.ledger.close()
     this.#books = null
     this.#market = null
+    if (this.site.defect === 'rots') await rot(this.#disk)
   }
 
   /** One question of the owner, answered by another host. */
   ask(signal: AbortSignal = new AbortController().signal): Asked {
     const asked: Asked = { text: '', tokens: 0, amountTrm: null, failed: null, done: false }
+    this.asked.push(asked)
+    const mute = this.site.defect === 'mute'
     const events = this.market.serve(this.site.owner, MODEL, REQUEST, signal)
     const read = async () => {
       for await (const event of events) {
         if (event.type === 'text') {
           asked.text += event.text
-          asked.tokens = event.tokens
+          if (!mute) asked.tokens = event.tokens
         } else if (event.type === 'booked') asked.amountTrm = event.receipt.amountTrm
       }
     }
@@ -171,6 +204,48 @@ export class House {
         asked.done = true
       })
     return asked
+  }
+}
+
+function misbehave(defect: Defect, { ledger }: Books, { publicKeyHex }: KeyPair): void {
+  if (defect === 'holds') {
+    const reserve = ledger.reserve.bind(ledger)
+    ledger.reserve = (request) => reserve({ ...request, expiresAtMs: request.expiresAtMs + 86_400_000 })
+    ledger.void = () => undefined
+  }
+  if (defect !== 'forgets') return
+  const settle = ledger.settle.bind(ledger)
+  ledger.settle = (reservation, trade, facts) =>
+    facts.remote && trade.terms.provider === publicKeyHex
+      ? Promise.reject(new Error('it slipped my mind'))
+      : settle(reservation, trade, facts)
+}
+
+function deafened(net: Net): Net {
+  return {
+    nodeId: net.nodeId,
+    addresses: () => net.addresses(),
+    peers: () => net.peers(),
+    onPeer: (listener) => net.onPeer(listener),
+    publish: (topic, message) => net.publish(topic, message),
+    subscribe: (topic, judge) => net.subscribe(topic, topic === 'trades' ? () => 'accept' : judge),
+    learn: () => undefined,
+    open: (nodeId, protocol) =>
+      protocol.startsWith('log/') ? Promise.reject(new Error('cannot hear')) : net.open(nodeId, protocol),
+    handle: (protocol, take) => net.handle(protocol, take),
+    disconnect: (nodeId) => net.disconnect(nodeId),
+    close: () => net.close(),
+  }
+}
+
+/** Changes a byte in the middle of each journal. */
+async function rot(disk: Storage): Promise<void> {
+  for (const name of await disk.list('/ledger')) {
+    if (!name.endsWith('.log')) continue
+    const file = await disk.open(`/ledger/${name}`)
+    const place = Math.floor((await file.size()) / 2)
+    const [byte = 0] = await file.read(place, 1)
+    await file.write(Uint8Array.of(byte ^ 1), place)
   }
 }
 

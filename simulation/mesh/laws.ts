@@ -1,7 +1,8 @@
 import { hexFromBytes } from '../../src-main/kernel/index.ts'
 import { type SignedTrade, tradeLeafHash } from '../../src-main/ledger/index.ts'
 import { jobKey } from '../../src-main/market/index.ts'
-import type { House } from './house.ts'
+import { verifyDisk } from '../books.ts'
+import { type House, PROMPT_TOKENS } from './house.ts'
 
 const idsWith = (house: House, other: string): string[] =>
   house.books.mesh
@@ -11,8 +12,9 @@ const idsWith = (house: House, other: string): string[] =>
     .sort()
 
 /**
- * What must hold once everybody is back and has had time to talk: nothing stays reserved, and two hosts have booked the
- * same trades with each other. @returns the laws that are broken, in words
+ * What must hold once everybody is back and has had time to talk: nothing stays reserved, two hosts have booked the same
+ * trades with each other, all claims are debts, and nobody has paid for what did not come.
+ * @returns the laws that are broken, in words
  */
 export function brokenLaws(houses: readonly House[]): string[] {
   const broken: string[] = []
@@ -32,7 +34,41 @@ export function brokenLaws(houses: readonly House[]): string[] {
       }
     }
   }
-  return broken
+  return [...broken, ...overpaid(houses), ...(broken.length === 0 ? notConserved(houses) : [])]
+}
+
+/** Over all ledgers: what hosts claim of each other is what they owe each other, and each total is what its trades say. */
+function notConserved(houses: readonly House[]): string[] {
+  if (houses.some((house) => house.books.mesh.disputes().some(({ reason }) => reason === 'settled-late')))
+    return []
+  let claimsTrm = 0n
+  let debtsTrm = 0n
+  for (const { id, books } of houses) {
+    for (const { terms } of books.mesh.page(0, 1_000_000)) {
+      if (terms.provider === id) claimsTrm += terms.amountTrm
+      else debtsTrm += terms.amountTrm
+    }
+  }
+  return claimsTrm === debtsTrm ? [] : [`hosts claim ${claimsTrm} TRM and owe ${debtsTrm}`]
+}
+
+/** A process that was killed may have signed for a piece that nobody saw any more. */
+function overpaid(houses: readonly House[]): string[] {
+  return houses.flatMap((house) => {
+    if (house.wasKilled) return []
+    const paid = house.books.mesh
+      .page(0, 1_000_000)
+      .filter(({ terms }) => terms.consumer === house.id)
+      .reduce((sum, { terms }) => sum + Number(terms.tokensProcessed) - PROMPT_TOKENS, 0)
+    const came = house.asked.reduce((sum, { tokens }) => sum + tokens, 0)
+    return paid > came ? [`${name(house.id)} has paid for ${paid} tokens, and ${came} came`] : []
+  })
+}
+
+/** What the offline verifier says: every signature, every balance, and all accounts add up to zero. */
+export async function brokenJournal(house: House): Promise<string[]> {
+  const wrong = await verifyDisk(house.disk)
+  return wrong === null ? [] : [`${name(house.id)}: ${wrong}`]
 }
 
 /** The one end that does not heal: the consumer was away for longer than its last word was waited for. */

@@ -26,19 +26,22 @@ function readOptions(): z.output<typeof Options> {
 const { seeds, from, seed, hosts, asks } = readOptions()
 const size = { ...(hosts === undefined ? {} : { hosts }), ...(asks === undefined ? {} : { asks }) }
 const chosen = seed === undefined ? Array.from({ length: seeds }, (_, index) => from + index) : [seed]
-const totals = { asked: 0, whole: 0, trades: 0, kills: 0, partitions: 0, disputes: 0 }
+const totals = { asked: 0, whole: 0, trades: 0, kills: 0, departures: 0, partitions: 0, disputes: 0 }
 const broken: number[] = []
+const largest = { hosts: 0, seeds: 0 }
 for (const one of chosen) {
   const report = await simulateMesh(one, size)
   for (const name of Object.keys(totals) as (keyof typeof totals)[]) totals[name] += report[name]
+  if (report.hosts > largest.hosts) Object.assign(largest, { hosts: report.hosts, seeds: 0 })
+  if (report.hosts === largest.hosts) largest.seeds++
   if (report.broken.length > 0) {
     broken.push(one)
     console.log(`seed ${one}: BROKEN\n  ${report.broken.slice(0, 8).join('\n  ')}`)
   } else if (seed !== undefined) console.log(JSON.stringify(report))
 }
 console.log(
-  `${chosen.length} seeds: ${totals.asked} questions, ${totals.whole} answered in full, ${totals.trades} trades, ` +
-    `${totals.kills} kills, ${totals.partitions} partitions, ${totals.disputes} disputes, ${broken.length} seeds broken` +
+  `${chosen.length} seeds, ${largest.seeds} of them with ${largest.hosts} hosts: ${totals.asked} questions, ${totals.whole} answered in full, ${totals.trades} trades, ` +
+    `${totals.kills} kills, ${totals.departures} departures, ${totals.partitions} partitions, ${totals.disputes} disputes, ${broken.length} seeds broken` +
     (broken.length > 0 ? ` (${broken.join(', ')})` : ''),
 )
 process.exitCode = broken.length > 0 ? 1 : 0

@@ -11,4 +11,5 @@ export {
   systemTimers,
   type Timers,
 } from './ports.ts'
+export { verifyRemembering } from './remembered.ts'
 export { FLOP_PER_TRM, MAX_AMOUNT_TRM, trmFromFlop } from './trm.ts'

@@ -81,6 +81,8 @@ const LOG_PAGE_MAX = 64
 /** Trades that are fetched from one host at a time. */
 const LOG_CATCH_UP_MAX = 4_096
 const OUTBOX_MAX = 10_000
+/** Histories that are fetched at the same time. */
+const SYNCS_MAX = 16
 
 const TradeMessage = z.strictObject({ kind: z.literal('trade'), trade: WireTrade })
 const LogRequest = z.strictObject({
@@ -309,7 +311,7 @@ export class MarketNode {
     if (this.#closed) return
     void this.#ports.net.publish(SIGNALS, this.#signal())
     void this.#deliver()
-    for (const { nodeId } of this.peers()) void this.#catchUp(nodeId)
+    for (const { nodeId } of this.peers()) void this.#catchUp(nodeId, 'anybody')
     this.#save()
     this.#stopBeat = this.#ports.timers.after(BEAT_MS, () => this.#beat())
   }
@@ -399,7 +401,7 @@ export class MarketNode {
     this.#counts.signalsHeard++
     this.#ports.net.learn(origin, signal.addresses)
     this.#ports.onChange?.()
-    void this.#catchUp(origin)
+    void this.#catchUp(origin, 'neighbours')
     return 'accept'
   }
 
@@ -486,13 +488,17 @@ export class MarketNode {
     await channel.close()
   }
 
-  /** Fetches what another host has booked and this one has not heard of: after a partition, or since before its start. */
-  async #catchUp(origin: string): Promise<void> {
+  /**
+   * Fetches what another host has booked and this one has not heard of: after a partition, or since before its start.
+   * A host that no connection leads to is only dialled for what gossip has not brought by the next beat.
+   */
+  async #catchUp(origin: string, from: 'neighbours' | 'anybody'): Promise<void> {
     const peer = this.#registry.get(origin)
-    if (!peer || this.#syncing.has(origin) || this.#closed) return
+    if (!peer || this.#syncing.has(origin) || this.#syncing.size >= SYNCS_MAX || this.#closed) return
     const compared = this.#observatory.compare(origin, peer.signal.log)
     if (compared === 'forked') return this.#forked(peer)
-    if (compared !== 'behind' || !this.#ports.net.peers().includes(origin)) return
+    if (compared !== 'behind') return
+    if (from === 'neighbours' && !this.#ports.net.peers().includes(origin)) return
     this.#syncing.add(origin)
     try {
       await this.#fetchLog(peer)

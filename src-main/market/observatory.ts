@@ -37,6 +37,8 @@ export class Observatory {
   /** Of the checkpoints of one job the one with the highest amount counts. */
   readonly #byJob = new Map<string, string>()
   readonly #mirrors = new Map<string, Mirror>()
+  /** By host, in the order in which they came: its trades that may not be in its mirror yet. */
+  readonly #loose = new Map<string, Map<string, SignedTrade>>()
   readonly #max: number
 
   constructor(max = OBSERVED_MAX) {
@@ -51,9 +53,13 @@ export class Observatory {
     const job = jobKey(trade.terms)
     const before = this.#trades.get(this.#byJob.get(job) ?? '')
     if (before && before.trade.terms.amountTrm >= trade.terms.amountTrm) return 'known'
-    if (before) this.#trades.delete(before.tradeId)
+    if (before) this.#drop(before)
     this.#byJob.set(job, tradeId)
     this.#trades.set(tradeId, { tradeId, trade, firstSeenMs: nowMs })
+    for (const party of partiesOf(trade)) {
+      const loose = this.#loose.get(party) ?? new Map<string, SignedTrade>()
+      this.#loose.set(party, loose.set(tradeId, trade))
+    }
     if (this.#trades.size > this.#max) this.#forgetOne()
     return 'new'
   }
@@ -78,9 +84,26 @@ export class Observatory {
 
   compare(origin: string, { size, rootHex }: PriceSignal['log']): Compared {
     const { tree } = this.#mirror(origin)
-    if (size > tree.size) return 'behind'
+    if (size > tree.size) return this.#completed(origin, { size, rootHex }) ? 'same' : 'behind'
     if (hexFromBytes(tree.root(size)) !== rootHex) return 'forked'
-    return size === tree.size ? 'same' : 'older'
+    if (size < tree.size) return 'older'
+    this.#loose.delete(origin)
+    return 'same'
+  }
+
+  /** Mostly all that is missing was heard already, in the order in which it was booked: the root tells. */
+  #completed(origin: string, { size, rootHex }: PriceSignal['log']): boolean {
+    const { tree } = this.#mirror(origin)
+    const loose = this.#loose.get(origin)
+    const missing = size - tree.size
+    if (!loose || loose.size < missing) return false
+    const longer = TransparencyTree.restore(tree.save())
+    const next = [...loose].slice(0, missing)
+    for (const [, { terms }] of next) longer.append(canonicalTradeBytes(terms))
+    if (hexFromBytes(longer.root()) !== rootHex) return false
+    this.#mirrors.set(origin, { tree: longer })
+    for (const [tradeId] of next) loose.delete(tradeId)
+    return true
   }
 
   /**
@@ -95,6 +118,7 @@ export class Observatory {
     for (const { terms } of trades) longer.append(canonicalTradeBytes(terms))
     if (longer.size === signed.size && hexFromBytes(longer.root()) !== signed.rootHex) return false
     this.#mirrors.set(origin, { tree: longer })
+    for (const { terms } of trades) this.#loose.get(origin)?.delete(tradeIdOf(terms))
     return true
   }
 
@@ -113,11 +137,22 @@ export class Observatory {
   }
 
   #forgetOne(): void {
-    for (const [tradeId, { trade }] of this.#trades) {
-      this.#trades.delete(tradeId)
-      const job = jobKey(trade.terms)
-      if (this.#byJob.get(job) === tradeId) this.#byJob.delete(job)
+    for (const observed of this.#trades.values()) {
+      this.#drop(observed)
+      const job = jobKey(observed.trade.terms)
+      if (this.#byJob.get(job) === observed.tradeId) this.#byJob.delete(job)
       return
     }
   }
+
+  #drop({ tradeId, trade }: ObservedTrade): void {
+    this.#trades.delete(tradeId)
+    for (const party of partiesOf(trade)) {
+      const loose = this.#loose.get(party)
+      loose?.delete(tradeId)
+      if (loose?.size === 0) this.#loose.delete(party)
+    }
+  }
 }
+
+const partiesOf = ({ terms }: SignedTrade): [string, string] => [terms.provider, terms.consumer]

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { bytesFromHex, hexFromBytes, type KeyPair, verifyStrict } from '../kernel/index.ts'
+import { bytesFromHex, hexFromBytes, type KeyPair, verifyRemembering, verifyStrict } from '../kernel/index.ts'
 import { canonicalTradeBytes, type SignedTrade, type TradeTerms, tradeLeafHash } from '../ledger/index.ts'
 import { ModelId, NodeId, Nonce, Signature, U64 } from './offer.ts'
 
@@ -42,8 +42,8 @@ export function isSound({ terms, providerSignature, consumerSignature }: SignedT
   if (terms.provider === terms.consumer || terms.amountTrm <= 0n) return false
   const bytes = canonicalTradeBytes(terms)
   return (
-    verifyStrict(terms.provider, bytes, providerSignature) &&
-    verifyStrict(terms.consumer, bytes, consumerSignature)
+    verifyRemembering(terms.provider, bytes, providerSignature) &&
+    verifyRemembering(terms.consumer, bytes, consumerSignature)
   )
 }
 

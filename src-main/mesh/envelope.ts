@@ -7,7 +7,7 @@ import {
   type KeyPair,
   u64le,
   utf8,
-  verifyStrict,
+  verifyRemembering,
 } from '../kernel/index.ts'
 
 /** Version of the messages between nodes; another one is refused politely, never guessed at. */
@@ -53,7 +53,7 @@ export function openEnvelope(bytes: Uint8Array): Opened {
   const seq = Number(new DataView(own.buffer).getBigUint64(33, true))
   if (!Number.isSafeInteger(seq) || !isUtf8(body)) return { ok: false, reason: 'malformed' }
   const origin = hexFromBytes(own.subarray(1, 33))
-  if (!verifyStrict(origin, concatBytes(DOMAIN, head, body), own.subarray(41, HEAD_BYTES))) {
+  if (!verifyRemembering(origin, concatBytes(DOMAIN, head, body), own.subarray(41, HEAD_BYTES))) {
     return { ok: false, reason: 'signature' }
   }
   return { ok: true, envelope: { origin, seq, body, bytes: own } }

@@ -19,7 +19,12 @@ interface Station {
   isBanned(nodeId: string): boolean
 }
 
-const SEEN_MAX = 20_000
+/** A message to everybody on its way. Who says the same again sends another packet. */
+interface Packet {
+  topic: string
+  message: Uint8Array
+  seenBy: Set<MemoryNet>
+}
 
 /**
  * A network in memory, the same for the same seed: links with delay and loss, channels that break, partitions. Messages
@@ -52,20 +57,17 @@ export class MemoryNetwork {
 
   /** Nodes of different groups are cut off from each other until the next call; every channel between them breaks. */
   partition(groupOf: (nodeId: string) => number): void {
-    const before = this.#links
-    const wereLinked = [...before].flatMap(([node, others]) =>
-      this.neighbours(node).map((other) => [node, other, others] as const),
-    )
+    const before = new Map([...this.#links.keys()].map((node) => [node, new Set(this.neighbours(node))]))
     this.#groupOf = groupOf
-    for (const [node, other] of wereLinked) {
-      if (!this.connected(node, other)) this.#stations.get(node)?.net.announce(other, false)
+    for (const [node, others] of before) {
+      for (const other of others) {
+        if (!this.connected(node, other)) this.#stations.get(node)?.net.announce(other, false)
+      }
     }
     for (const wire of [...this.#wires]) if (!this.connected(...wire.ends)) wire.break()
-    for (const node of before.keys()) {
+    for (const [node, others] of before) {
       for (const other of this.neighbours(node)) {
-        if (!wereLinked.some(([left, right]) => left === node && right === other)) {
-          this.#stations.get(node)?.net.announce(other, true)
-        }
+        if (!others.has(other)) this.#stations.get(node)?.net.announce(other, true)
       }
     }
   }
@@ -105,8 +107,8 @@ export class MemoryNetwork {
     this.#stations.get(right)?.net.announce(left, false)
   }
 
-  /** Runs `action` after a link's delay. */
-  later(action: () => void): void {
+  /** Runs `action` after a link's delay. An action that gives `false` has set off nothing. */
+  later(action: () => unknown): void {
     const { min, max } = this.options.delayMs
     this.options.timers.after(min + this.options.fraction() * (max - min), action)
   }
@@ -137,7 +139,6 @@ class MemoryNet implements Net {
   readonly #listeners = new Set<(nodeId: string, connected: boolean) => void>()
   readonly #topics = new Map<string, (message: Uint8Array, from: string) => Verdict | Promise<Verdict>>()
   readonly #protocols = new Map<string, (channel: Channel) => Promise<void>>()
-  readonly #seen = new Set<string>()
 
   constructor(network: MemoryNetwork, nodeId: string) {
     this.#network = network
@@ -162,8 +163,7 @@ class MemoryNet implements Net {
   }
 
   async publish(topic: string, message: Uint8Array): Promise<void> {
-    this.#note(topic, message)
-    this.#spread(topic, message, this.nodeId)
+    this.#spread({ topic, message, seenBy: new Set<MemoryNet>([this]) }, this.nodeId)
   }
 
   subscribe(topic: string, judge: (message: Uint8Array, from: string) => Verdict | Promise<Verdict>): void {
@@ -205,30 +205,25 @@ class MemoryNet implements Net {
     return this.#protocols.get(protocol)
   }
 
-  async hear(topic: string, message: Uint8Array, from: string): Promise<void> {
-    const judge = this.#topics.get(topic)
-    if (!judge || !this.#note(topic, message)) return
-    if ((await judge(message, from)) === 'accept') this.#spread(topic, message, from)
+  async hear(packet: Packet, from: string): Promise<void> {
+    const judge = this.#topics.get(packet.topic)
+    if (!judge) return
+    packet.seenBy.add(this)
+    if ((await judge(packet.message, from)) === 'accept') this.#spread(packet, from)
   }
 
-  #spread(topic: string, message: Uint8Array, except: string): void {
+  #spread(packet: Packet, except: string): void {
+    const network = this.#network
+    const wants = (there: MemoryNet | undefined) => there !== undefined && !packet.seenBy.has(there)
     for (const other of this.peers()) {
-      if (other === except || this.#network.options.fraction() < this.#network.options.loss) continue
-      this.#network.later(() => {
-        if (!this.#network.connected(this.nodeId, other)) return
-        void this.#network.netOf(other)?.hear(topic, message, this.nodeId)
+      if (other === except || !wants(network.netOf(other))) continue
+      if (network.options.fraction() < network.options.loss) continue
+      network.later(() => {
+        const there = network.netOf(other)
+        if (!there || !wants(there) || !network.connected(this.nodeId, other)) return false
+        void there.hear(packet, this.nodeId)
       })
     }
-  }
-
-  /** @returns whether it is new */
-  #note(topic: string, message: Uint8Array): boolean {
-    const key = `${topic} ${Buffer.from(message).toString('latin1')}`
-    if (this.#seen.has(key)) return false
-    this.#seen.add(key)
-    const [oldest] = this.#seen
-    if (this.#seen.size > SEEN_MAX && oldest !== undefined) this.#seen.delete(oldest)
-    return true
   }
 }
 
