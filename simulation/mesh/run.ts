@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
-import { simulateMesh } from './world.ts'
+import { type MeshReport, simulateMesh } from './world.ts'
 
 const USAGE = 'node simulation/mesh/run.ts [--seeds N] [--from F] [--seed S] [--hosts H] [--asks A]'
 const Count = z.coerce.number().int().min(1).max(1e9)
@@ -34,10 +34,8 @@ for (const one of chosen) {
   for (const name of Object.keys(totals) as (keyof typeof totals)[]) totals[name] += report[name]
   if (report.hosts > largest.hosts) Object.assign(largest, { hosts: report.hosts, seeds: 0 })
   if (report.hosts === largest.hosts) largest.seeds++
-  if (report.broken.length > 0) {
-    broken.push(one)
-    console.log(`seed ${one}: BROKEN\n  ${report.broken.slice(0, 8).join('\n  ')}`)
-  } else if (seed !== undefined) console.log(JSON.stringify(report))
+  if (report.broken.length > 0) broken.push(one)
+  console.log(line(report))
 }
 console.log(
   `${chosen.length} seeds, ${largest.seeds} of them with ${largest.hosts} hosts: ${totals.asked} questions, ${totals.whole} answered in full, ${totals.trades} trades, ` +
@@ -45,3 +43,20 @@ console.log(
     (broken.length > 0 ? ` (${broken.join(', ')})` : ''),
 )
 process.exitCode = broken.length > 0 ? 1 : 0
+
+function line({
+  seed,
+  hosts,
+  asked,
+  whole,
+  trades,
+  kills,
+  departures,
+  partitions,
+  broken,
+}: MeshReport): string {
+  const world = `${hosts} hosts, ${asked} questions, ${whole} answered in full, ${trades} trades`
+  const trouble = `${kills} kills, ${departures} departures, ${partitions} partitions`
+  const wrong = broken.length > 0 ? `: BROKEN\n  ${broken.slice(0, 8).join('\n  ')}` : ''
+  return `seed ${seed}: ${world}, ${trouble}${wrong}`
+}
