@@ -1,5 +1,11 @@
 import { Template } from '@huggingface/jinja'
-import { getLlama, type LlamaContextSequence, LlamaLogLevel, type LlamaModel, type Token } from 'node-llama-cpp'
+import {
+  getLlama,
+  type LlamaContextSequence,
+  LlamaLogLevel,
+  type LlamaModel,
+  type Token,
+} from 'node-llama-cpp'
 import { tokenBytes } from '../src-main/inference/engine/token-bytes.ts'
 import type { ProbedToken } from '../src-main/market/index.ts'
 
@@ -13,7 +19,13 @@ export interface Setup {
   device: 'cpu' | 'vulkan'
 }
 
-export const PLAIN: Setup = { threads: 1, batchTokens: 64, flashAttention: false, keptPrompt: false, device: 'cpu' }
+export const PLAIN: Setup = {
+  threads: 1,
+  batchTokens: 64,
+  flashAttention: false,
+  keptPrompt: false,
+  device: 'cpu',
+}
 
 export interface Probe {
   question: string
@@ -29,7 +41,10 @@ export async function answers(
   const llama = await openLlama(setup)
   if (!llama) return null
   try {
-    const model = await llama.loadModel({ modelPath, ...(setup.device === 'cpu' ? {} : { gpuLayers: 'max' as const }) })
+    const model = await llama.loadModel({
+      modelPath,
+      ...(setup.device === 'cpu' ? {} : { gpuLayers: 'max' as const }),
+    })
     const context = await model.createContext({
       contextSize: 256,
       batchSize: setup.batchTokens,
@@ -50,7 +65,9 @@ export async function answers(
         await sequence.evaluateWithoutGeneratingNewTokens([...half, ...half])
         await sequence.adaptStateToTokens(half, false)
       }
-      all.push(await greedy(model, sequence, prompt.slice(sequence.nextTokenIndex), maxTokens, setup.batchTokens))
+      all.push(
+        await greedy(model, sequence, prompt.slice(sequence.nextTokenIndex), maxTokens, setup.batchTokens),
+      )
     }
     return all
   } finally {
@@ -69,7 +86,7 @@ async function openLlama({ device, threads }: Setup) {
   }
 }
 
-const ALTERNATIVES = 5
+const ALTERNATIVES = 4
 
 async function greedy(
   model: LlamaModel,

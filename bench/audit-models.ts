@@ -4,12 +4,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { readGgufFileInfo } from 'node-llama-cpp'
-import {
-  encodeHeader,
-  F32_TYPE,
-  type MetadataValue,
-  padded,
-} from '../src-main/models/testing/gguf-writer.ts'
+import { encodeHeader, F32_TYPE, type MetadataValue, padded } from '../src-main/models/testing/gguf-writer.ts'
 import { byteVocabulary } from '../src-main/models/testing/tiny-gguf.ts'
 import { fromFloat16, toFloat16 } from '../training/concierge/gguf.ts'
 
@@ -179,7 +174,12 @@ export function randomWeights(shape: Shape, seed: number): Weights {
   const { layers, embedding: e, heads, kvHeads, feedForward: f, vocabulary } = shape
   const normal = normalFrom(seed)
   const kv = (e / heads) * kvHeads
-  const matrix = (name: string, columns: number, rows: number, deviation = 1 / Math.sqrt(columns)): Tensor => ({
+  const matrix = (
+    name: string,
+    columns: number,
+    rows: number,
+    deviation = 1 / Math.sqrt(columns),
+  ): Tensor => ({
     name,
     dimensions: [columns, rows],
     values: Float32Array.from({ length: columns * rows }, () => deviation * normal()),
@@ -209,11 +209,19 @@ export function firstLayers({ tensors }: Weights, shape: Shape, layers: number):
   return { head: { entries: metadata({ ...shape, layers }) }, tensors: kept }
 }
 
-function metadata({ layers, embedding, heads, kvHeads, feedForward, vocabulary }: Shape): [string, MetadataValue][] {
+function metadata({
+  layers,
+  embedding,
+  heads,
+  kvHeads,
+  feedForward,
+  vocabulary,
+}: Shape): [string, MetadataValue][] {
   const u32 = (value: number): MetadataValue => ({ type: 'u32', value })
   const text = (value: string): MetadataValue => ({ type: 'string', value })
   const longer = (value: MetadataValue | undefined, item: (id: number) => string | number): MetadataValue => {
-    if (value?.type !== 'strings' && value?.type !== 'i32s') throw new RangeError('the vocabulary has no such list')
+    if (value?.type !== 'strings' && value?.type !== 'i32s')
+      throw new RangeError('the vocabulary has no such list')
     const list: (string | number)[] = [...value.value]
     while (list.length < vocabulary) list.push(item(list.length))
     return { type: value.type, value: list } as MetadataValue
@@ -233,8 +241,14 @@ function metadata({ layers, embedding, heads, kvHeads, feedForward, vocabulary }
     ['llama.rope.freq_base', { type: 'f32', value: 10_000 }],
     ['llama.vocab_size', u32(vocabulary)],
     ...bytes
-      .set('tokenizer.ggml.tokens', longer(bytes.get('tokenizer.ggml.tokens'), (id) => `w${id}.`))
-      .set('tokenizer.ggml.token_type', longer(bytes.get('tokenizer.ggml.token_type'), () => 1)),
+      .set(
+        'tokenizer.ggml.tokens',
+        longer(bytes.get('tokenizer.ggml.tokens'), (id) => `w${id}.`),
+      )
+      .set(
+        'tokenizer.ggml.token_type',
+        longer(bytes.get('tokenizer.ggml.token_type'), () => 1),
+      ),
   ]
 }
 

@@ -41,7 +41,7 @@ export interface Site {
 export type Heard = EconomyEvent | GovernanceEvent | SafetyEvent
 
 /** The host's own books, with an ear at their door. */
-export interface Books extends Omit<HostBooks, 'keys' | 'earning' | 'mesh'> {
+export interface Books extends Omit<HostBooks, 'keys' | 'earning' | 'mesh' | 'audits'> {
   /** Immutable values: whoever sees the same one again knows that nothing was journaled in between. */
   folded(): { economy: EconomyState; governance: GovernanceState; safety: unknown; access: unknown }
 }

@@ -6,6 +6,7 @@ import { registerMetrics } from './metrics.ts'
 import { openAiError } from './openai/errors.ts'
 import { registerOpenAi } from './openai/routes.ts'
 import type { Authorise } from './requests.ts'
+import { registerAudits } from './tirami/audits.ts'
 import { registerConsole } from './tirami/console.ts'
 import { registerEarning } from './tirami/earning.ts'
 import { registerEconomy } from './tirami/economy.ts'
@@ -56,6 +57,7 @@ export function openApi(
       registerTirami(app, services, authorise)
       registerProofs(app, services, authorise)
       registerMesh(app, services, authorise)
+      registerAudits(app, services, authorise)
       registerEnergy(app, services, authorise)
       registerConsole(app, services, authorise)
       registerEarning(app, services, authorise)

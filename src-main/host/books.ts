@@ -2,6 +2,7 @@ import type { SafetyState } from '../economy/index.ts'
 import type { Rng } from '../kernel/index.ts'
 import { type JournalObserver, type Ledger, type OpenLedgerOptions, openLedger } from '../ledger/index.ts'
 import { type Access, createAccess } from './access.ts'
+import { type AuditRules, createAuditRules, type SavedAudits } from './audit-rules.ts'
 import { createEconomy, type EconomyService } from './economy-service.ts'
 import type { HostKeys } from './keys.ts'
 import { createMeshRules, type MeshRules, type SavedMesh } from './mesh-rules.ts'
@@ -17,6 +18,7 @@ export interface Books {
   economy: EconomyService
   earning: EarningRules
   mesh: MeshRules
+  audits: AuditRules
 }
 
 export interface BooksOptions extends Omit<OpenLedgerOptions, 'observer'> {
@@ -32,6 +34,7 @@ interface SavedRules {
   access: ReturnType<Access['save']>
   earning: SavedEarning
   mesh: SavedMesh
+  audits: SavedAudits
 }
 
 /**
@@ -53,14 +56,15 @@ export async function openBooks({ rng, openKeys, ...options }: BooksOptions): Pr
   )
   const earning = createEarningRules()
   const mesh = createMeshRules()
+  const audits = createAuditRules()
   const ledger = await openLedger({
     ...options,
-    observer: observerOf(safety, access, earning, mesh, economy, keys),
+    observer: observerOf(safety, access, earning, mesh, audits, economy, keys),
   })
   opened = ledger
   try {
     await safety.recover([keys().localConsumer, keys().windowConsumer])
-    return { ledger, keys: keys(), safety, access, earning, mesh, economy: economy() }
+    return { ledger, keys: keys(), safety, access, earning, mesh, audits, economy: economy() }
   } catch (error) {
     await ledger.close()
     throw error
@@ -72,6 +76,7 @@ function observerOf(
   access: Access,
   earning: EarningRules,
   mesh: MeshRules,
+  audits: AuditRules,
   economy: () => EconomyService,
   keys: () => HostKeys,
 ): JournalObserver {
@@ -83,6 +88,7 @@ function observerOf(
         access.observe(event)
         earning.observe(event)
         mesh.observe(event)
+        audits.observe(event)
       }
     },
     trade: (trade) => {
@@ -96,6 +102,7 @@ function observerOf(
       access: access.save(),
       earning: earning.save(),
       mesh: mesh.save(),
+      audits: audits.save(),
     }),
     restore: (saved) => {
       const rules = saved as SavedRules
@@ -104,6 +111,7 @@ function observerOf(
       access.restore(rules.access)
       earning.restore(rules.earning)
       mesh.restore(rules.mesh)
+      audits.restore(rules.audits)
     },
   }
 }

@@ -14,6 +14,7 @@ import type { JobRequest } from '../inference/index.ts'
 import { type Clock, hexFromBytes, type Rng, TiramiError, toPublicError } from '../kernel/index.ts'
 import type { Ledger } from '../ledger/index.ts'
 import type { Access } from './access.ts'
+import type { Audits } from './audits.ts'
 import { appHandlers } from './control-app.ts'
 import { earningHandlers } from './control-earning.ts'
 import { keyHandlers } from './control-keys.ts'
@@ -62,6 +63,7 @@ export interface ControlPorts {
     view(): MeshView
     allowKey(consumer: string, allowed: boolean): Promise<void>
   }
+  audits: Pick<Audits, 'view' | 'audit'>
   desk: ModelDesk
   machine: Pick<Machine, 'sensors'>
   keys: Pick<HostKeys, 'windowConsumer' | 'localConsumer'>
@@ -115,6 +117,8 @@ export function createControl(ports: ControlPorts): Control {
       await ports.mesh.allowKey(consumer, allowed)
       return ports.mesh.view()
     },
+    'mesh.audits': async () => ports.audits.view(),
+    'mesh.audit': ({ nodeId, model }) => ports.audits.audit(nodeId, model),
     ...stewardshipHandlers(ports.stewardship, ports.earning),
     'money.get': async () => ports.stewardship.money(ports.energy.power()),
     ...appHandlers,

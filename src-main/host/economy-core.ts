@@ -44,7 +44,7 @@ export interface EconomyPorts {
 
 const HOUR_MS = 3_600_000
 /** Rooms that keep their own state from the same journal. */
-const FOREIGN_KINDS = /^(safety|access|earning|mesh)\./
+const FOREIGN_KINDS = /^(safety|access|earning|mesh|audit)\./
 const AVAILABLE = availableAccount('')
 const GOVERNED = Object.keys(MUTABLE_PARAMETERS) as MutableParameterName[]
 

@@ -22,6 +22,7 @@ import {
 } from '../economy/index.ts'
 import { TiramiError, trmFromFlop } from '../kernel/index.ts'
 import type { JournalEvent, ObservedTrade } from '../ledger/index.ts'
+import { type AuditPenalty, punishFailedAudit } from './economy-audits.ts'
 import { EconomyCore, type EconomyPorts, type SavedEconomy } from './economy-core.ts'
 import { createGovernance, type Governance } from './economy-governance.ts'
 import { createLending, type Lending } from './economy-lending.ts'
@@ -63,6 +64,11 @@ export interface EconomyService {
   }
   /** A trade was booked just now: its provider's reputation rises. Never throws. */
   rewardTrade(trade: Pick<ObservedTrade, 'provider' | 'ownKey'>): Promise<void>
+  /** @param also events for the same record @see punishFailedAudit */
+  punishFailedAudit(
+    failed: { node: string; auditId: string },
+    also: (penalty: AuditPenalty) => JournalEvent[],
+  ): Promise<void>
   /** The rules' numbers as the votes have left them. */
   parameters(): Parameters
   /**
@@ -128,6 +134,7 @@ export function createEconomy(ports: EconomyPorts): EconomyService {
       restore: (saved) => core.restore(saved),
     },
     rewardTrade: (trade) => rewardTrade(core, trade),
+    punishFailedAudit: (failed, also) => punishFailedAudit(core, failed, also),
     parameters: () => core.parameters,
     multiplierMicro: () =>
       marketMultiplierMicro(core.state.market, ports.ledger().tradeCount(), core.parameters),

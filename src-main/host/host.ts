@@ -11,12 +11,15 @@ import {
   readClockMs,
   systemClock,
   systemRng,
+  systemTimers,
   TiramiError,
 } from '../kernel/index.ts'
 import { type Ledger, treeHeadBytes } from '../ledger/index.ts'
 import { type Net, openModelStore } from '../models/index.ts'
 import type { Access } from './access.ts'
 import { createApiAddress } from './api-address.ts'
+import { createModelHolder } from './audit-models.ts'
+import { type Audits, createAudits } from './audits.ts'
 import { type Books, openBooks } from './books.ts'
 import { type Control, createControl } from './control.ts'
 import { createEarning, type Earning, type Environment } from './earning-policy.ts'
@@ -32,8 +35,8 @@ import { type HostMarket, type MeshChoice, openHostMarket } from './market.ts'
 import { meshOff } from './market-view.ts'
 import { createMeshSwitch } from './mesh-switch.ts'
 import { isMetered, meteringOf } from './metered.ts'
-import { type CurrentModel, modelInfo } from './model.ts'
-import { openModelDesk } from './model-desk.ts'
+import { modelInfo } from './model.ts'
+import { type ModelDesk, openModelDesk } from './model-desk.ts'
 import { idle } from './power.ts'
 import { createReasoning, type ReasonQuestion, serveReason } from './reasoning/index.ts'
 import type { Safety } from './safety.ts'
@@ -50,11 +53,12 @@ import { openSettings, type UpstreamChoice } from './settings.ts'
 import { type ShellReading, withShell } from './shell-environment.ts'
 import { hostState } from './state.ts'
 import { openStewardship, type Stewardship } from './stewardship.ts'
+import { openWeightHashes, type WeightHashes } from './weights.ts'
 
 /** Version of the product, as package.json states it. */
 const HOST_VERSION = '0.1.0'
 /** Changes with what the rules keep in a snapshot, too. */
-const FOLD_VERSION = `${HOST_VERSION}+money+mesh`
+const FOLD_VERSION = `${HOST_VERSION}+money+mesh+audits`
 
 /** What an edge (an HTTP server, say) may use of the host. */
 export interface HostServices {
@@ -68,6 +72,8 @@ export interface HostServices {
   stewardship: Stewardship
   /** Other hosts; null while the mesh is off. Can change at any time: read it anew for every request. */
   readonly mesh: HostMarket | null
+  /** Tests of other hosts. */
+  audits: Audits
   earning: Earning
   /** Tasks of the recursive model. */
   reasonTasks(): Promise<string[]>
@@ -304,6 +310,7 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     events.emit('trade.booked', trade)
     profit.trade(trade)
     void economy.rewardTrade({ provider: trade.provider, ownKey: trade.ownKey })
+    if (trade.consumer === keys.node.publicKeyHex) audits.bought(trade.provider, trade.modelId)
   })
   const energy = createEnergyMeter({
     sensors: () => monitor.sensors(),
@@ -340,6 +347,26 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
   const serveFor: HostServices['serve'] = (consumer, request, signal, how) =>
     serve(ports, consumer, request, signal, how)
   const values = () => stewardship.values().mesh
+  const hashes = openWeightHashes(options.dataDirectory, () => {
+    mesh.current()?.node.announceSoon()
+    void holder.refresh()
+  })
+  const holder = createModelHolder(desk, hashes)
+  const audits = createAudits({
+    market: () => mesh.current()?.node ?? null,
+    rules: books.audits,
+    holder,
+    ledger,
+    safety,
+    economy,
+    node: keys.node,
+    clock,
+    rng,
+    timers: systemTimers,
+    isIdle: () => !stopping && jobs().running + jobs().queued === 0,
+    budgetTrmPerDay: () => values().audit_trm_per_day,
+    onChange: announceMesh,
+  })
   const mesh = createMeshSwitch({
     given: options.mesh,
     allowed: !safeMode,
@@ -357,7 +384,7 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
           assertRunning: () => {
             if (stopping) throw shuttingDown()
           },
-          model: () => offeredModel(desk.current(), engine),
+          model: () => offeredModel(desk, hashes),
           load: () => ({ ...engine.jobs(), slots: engine.loaded()?.slots ?? 1 }),
           sendsPrompts: () => values().send_prompts,
           mode: () => values().routing,
@@ -365,6 +392,7 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
             const { max_price: limit } = values()
             return limit === null ? null : BigInt(Math.round(limit * 1e6))
           },
+          auditsOf: (nodeId) => audits.standingOf(nodeId),
           onChange: announceMesh,
         },
         choice,
@@ -391,6 +419,7 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
           { kind: 'mesh.key-allowed', atMs: readClockMs(clock), consumer, allowed } as { kind: string },
         ]),
     },
+    audits,
     earning,
     ledger,
     safety,
@@ -430,6 +459,7 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     economy,
     energy,
     stewardship,
+    audits,
     get mesh() {
       return mesh.current()
     },
@@ -471,6 +501,7 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     announce()
     await idle(engine, STOP_GRACE_MS)
     // What was signed for is booked, with the ledger still open.
+    await audits.close()
     await mesh.close()
     await engine.stop()
     await edge?.close()
@@ -496,16 +527,21 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
 }
 
 /** The model as another host may ask for it; a file that is only called by its path has no name that would hold there. */
-function offeredModel(current: CurrentModel | null, engine: Engine) {
+function offeredModel(desk: Pick<ModelDesk, 'current' | 'file' | 'engine'>, hashes: WeightHashes) {
+  const { engine } = desk
+  const current = desk.current()
   const { state } = engine.status()
   if (!current || (state !== 'ready' && state !== 'unloaded')) return null
   const { choice, gguf, served } = current
   const loaded = engine.loaded()
+  const path = desk.file()
   return {
     id: served.id,
     contextTokens: loaded?.contextTokens ?? gguf.contextTokens,
     toolCallFormat: loaded?.toolCallFormat ?? null,
     demonstration: choice.embedded,
+    // Another server computes what it likes: there is no file to stand by.
+    weights: path === null ? null : hashes.of(path),
   }
 }
 

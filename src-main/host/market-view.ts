@@ -1,7 +1,14 @@
 import type { MeshOffer, MeshPeer, MeshTrade, MeshView } from '../../src-preload/contract/index.ts'
 import { hexFromBytes, type KeyPair } from '../kernel/index.ts'
 import { type SignedTrade, tradeLeafHash } from '../ledger/index.ts'
-import { auditTier, type MarketNode, type ModelOffer, type Peer, type Price } from '../market/index.ts'
+import {
+  type AuditStanding,
+  auditTier,
+  type MarketNode,
+  type ModelOffer,
+  type Peer,
+  type Price,
+} from '../market/index.ts'
 import type { Net } from '../mesh/index.ts'
 import type { EconomyService } from './economy-service.ts'
 import { flopOf, priceOf } from './market-tariff.ts'
@@ -11,6 +18,7 @@ interface ViewPorts {
   serving: { node: Pick<KeyPair, 'publicKeyHex'>; economy: EconomyService }
   rules: MeshRules
   sendsPrompts(): boolean
+  auditsOf?(nodeId: string): AuditStanding
 }
 
 const PEERS_SHOWN = 1_000
@@ -40,9 +48,11 @@ export function meshView(
   const { undelivered, observed } = market.counts()
   const known = market.peers()
   const peers = known
-    .map((peer) =>
-      peerView(peer, connected.has(peer.nodeId), ports.serving.economy.reputation.of(peer.nodeId)),
-    )
+    .map((peer) => {
+      const { nodeId } = peer
+      const reputation = ports.serving.economy.reputation.of(nodeId)
+      return peerView(peer, connected.has(nodeId), reputation, ports.auditsOf?.(nodeId))
+    })
     .sort((a, b) => Number(b.connected) - Number(a.connected))
   const off = meshOff(ports)
   const offers = presented.models.map((model) => offerView(model, presented.price))
@@ -117,7 +127,12 @@ export function meshOff({ serving, rules, sendsPrompts }: ViewPorts): MeshView {
   }
 }
 
-function peerView(peer: Peer, connected: boolean, reputation: number): MeshPeer {
+function peerView(
+  peer: Peer,
+  connected: boolean,
+  reputation: number,
+  audits: AuditStanding | undefined,
+): MeshPeer {
   const { signal, verifiedTrades, latencySamples, latencyEmaMs } = peer
   return {
     nodeId: peer.nodeId,
@@ -125,7 +140,7 @@ function peerView(peer: Peer, connected: boolean, reputation: number): MeshPeer 
     reputation,
     latencyMs: latencySamples === 0 ? null : latencyEmaMs,
     lastSeenMs: peer.lastSeenMs,
-    auditTier: auditTier(verifiedTrades).tier,
+    auditTier: auditTier(verifiedTrades, audits).tier,
     verifiedTrades,
     priceMultiplier: Number(signal.price.multiplierMicro) / 1e6,
     load: signal.load,

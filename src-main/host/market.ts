@@ -5,6 +5,7 @@ import type { JobRequest } from '../inference/index.ts'
 import { readClockMs, systemTimers, type Timers, TiramiError, toPublicError } from '../kernel/index.ts'
 import type { SignedTrade } from '../ledger/index.ts'
 import {
+  type AuditStanding,
   type Candidate,
   type Dispute,
   MarketNode,
@@ -85,6 +86,8 @@ export interface HostMarketPorts {
   mode(): RoutingMode
   /** Hosts that ask for more are not asked, in millionths of a TRM for 10⁹ FLOP; null: no limit. */
   maxPriceMicro(): bigint | null
+  /** What audits have shown of another host; absent: none are made. */
+  auditsOf?(nodeId: string): AuditStanding
   onChange(): void
 }
 
@@ -158,6 +161,7 @@ export function createHostMarket(
     adopt: (trade) => adopt(ports, trade),
     disputed: (dispute) => recordDispute(ports, dispute),
     reputationOf: (nodeId) => economy.reputation.of(nodeId),
+    ...(ports.auditsOf ? { auditsOf: ports.auditsOf } : {}),
     ...state,
     onChange: ports.onChange,
   })

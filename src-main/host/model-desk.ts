@@ -48,6 +48,12 @@ export interface ModelDesk {
   current(): CurrentModel | null
   /** The server that computes in place of this machine; null: this machine does. */
   upstream(): UpstreamChoice | null
+  /** The file that is served, or will be; null: another server computes. */
+  file(): string | null
+  /** Every model file that this host holds. `sha256` null: nobody has said it. */
+  files(): Promise<{ path: string; sha256: string | null }[]>
+  /** An engine for another file, beside the one that serves; whoever opens it stops it. @throws TiramiError MODEL_* */
+  openAside(path: string): Promise<Engine>
   view(): Promise<ModelsView>
   /**
    * Serves another model; resolves when it answers, or at once while the engine is stopped. The old one is put back
@@ -198,6 +204,23 @@ export async function openModelDesk(options: ModelDeskOptions): Promise<ModelDes
     engine,
     current: () => remote?.current ?? current,
     upstream: () => remote?.choice ?? null,
+    file: () => (remote ? null : (current?.choice.path ?? null)),
+    files: async () => [{ path: embedded.path, sha256: null }, ...(await store.library.list())],
+    openAside: async (path) => {
+      const model = await inspectModel({ id: path, path, embedded: false })
+      const advice = adviceFor(model.gguf, await machine.memory(0))
+      if (!advice.fits) throw tooLarge(advice.sentence)
+      const checkModel = async (file: string) => void (await readGgufModel(file))
+      const aside = createEngine({
+        ...planOf(model, advice),
+        slots: 1,
+        spawn: spawnEngine,
+        clock,
+        checkModel,
+      })
+      await aside.start()
+      return aside
+    },
     load: (id) => serially(() => load(id)),
     connect: (choice, apiKey) => serially(() => connect(choice, apiKey)),
     listUpstream: (baseUrl, apiKey) =>

@@ -16,7 +16,8 @@ const FORMS = [
   (a: string, b: string) => `A friend says that ${a} costs less than ${b}. Is he right?`,
   (a: string, b: string) => `Summarise: ${a}, ${b}, and everything in between.`,
 ]
-const KINDS = 'old new cheap rare public quiet broken modern local wild early digital heavy warm simple'.split(' ')
+const KINDS =
+  'old new cheap rare public quiet broken modern local wild early digital heavy warm simple'.split(' ')
 const THINGS = (
   'bread coffee trains bridges rivers winter music glass paper clocks gardens maps salt engines lighthouses cats ' +
   'markets rain letters stars tea shoes wood memory sleep bicycles chess islands doors wool ships soap kitchens radio ' +
@@ -24,8 +25,8 @@ const THINGS = (
 ).split(' ')
 
 /** Places whose distributions are compared; the longer, the dearer and the surer. */
-const TOKENS = 24
-const ALTERNATIVES = 5
+const TOKENS = 16
+const ALTERNATIVES = 4
 
 export type ProbeKind = 'logprobs' | 'text'
 

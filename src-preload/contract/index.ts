@@ -1,5 +1,6 @@
 export * from './activity.ts'
 export * from './app-settings.ts'
+export * from './audits.ts'
 export * from './earning.ts'
 export * from './errors.ts'
 export * from './event-feed.ts'

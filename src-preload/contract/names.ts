@@ -48,6 +48,8 @@ const names: Record<ProcedureName, true> = {
   'keys.reset': true,
   'mesh.get': true,
   'mesh.allowKey': true,
+  'mesh.audits': true,
+  'mesh.audit': true,
   'reason.tasks': true,
   'reason.example': true,
   'reason.run': true,

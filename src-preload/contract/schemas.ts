@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { activityProcedures } from './activity.ts'
 import { AppView, appProcedures } from './app-settings.ts'
+import { auditProcedures } from './audits.ts'
 import { EarningReasonCode, EarningView, earningProcedures, ReasonParams } from './earning.ts'
 import { type PublicErrorData, PublicErrorSchema } from './errors.ts'
 import { keyProcedures } from './keys.ts'
@@ -210,6 +211,7 @@ export const procedures = {
   ...keyProcedures,
   ...reasonProcedures,
   ...meshProcedures,
+  ...auditProcedures,
   ...stewardshipProcedures,
   ...moneyProcedures,
   ...activityProcedures,

@@ -157,6 +157,15 @@ const MeshValues = z.strictObject({
     .nullable()
     .default(null)
     .describe('Other hosts are asked up to this price, in TRM for a billion floating-point operations.'),
+  audit_trm_per_day: z
+    .number()
+    .int()
+    .min(0)
+    .max(1_000_000_000)
+    .default(1_000)
+    .describe(
+      'TRM that this host may spend in 24 hours to test whether others serve the model they say; 0: it does not.',
+    ),
 })
 
 /** What the owner decides: the content of `owner.yaml`. What the file leaves out has its default. */

@@ -6,6 +6,7 @@ const LONG_CALL_TIMEOUT_MS: Partial<Record<ProcedureName, number>> = {
   'models.load': 15 * 60_000,
   'models.connect': 2 * 60_000,
   'models.add': 2 * 60_000,
+  'mesh.audit': 5 * 60_000,
   'reason.run': 2 * 60_000,
   'telemetry.verify': 2 * 60_000,
   'wallet.statement': 2 * 60_000,

@@ -206,6 +206,8 @@ export class FakeHost {
   #handlers: Handlers = {
     'mesh.get': notAskedYet,
     'mesh.allowKey': notAskedYet,
+    'mesh.audits': notAskedYet,
+    'mesh.audit': notAskedYet,
     ...fakeEarning(sampleEarningView()),
     ...fakeStewardship(redSentinel()),
     ...fakeWallet(richWallet()),
