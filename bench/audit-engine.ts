@@ -16,7 +16,6 @@ export interface Setup {
   flashAttention: boolean
   /** Half of the prompt was read before, with another answer after it. */
   keptPrompt: boolean
-  device: 'cpu' | 'vulkan'
 }
 
 export const PLAIN: Setup = {
@@ -24,7 +23,6 @@ export const PLAIN: Setup = {
   batchTokens: 64,
   flashAttention: false,
   keptPrompt: false,
-  device: 'cpu',
 }
 
 export interface Probe {
@@ -37,14 +35,17 @@ export async function answers(
   modelPath: string,
   setup: Setup,
   probes: readonly Probe[],
-): Promise<ProbedToken[][] | null> {
-  const llama = await openLlama(setup)
-  if (!llama) return null
+): Promise<ProbedToken[][]> {
+  const llama = await getLlama({
+    gpu: false,
+    build: 'never',
+    skipDownload: true,
+    maxThreads: setup.threads,
+    progressLogs: false,
+    logLevel: LlamaLogLevel.disabled,
+  })
   try {
-    const model = await llama.loadModel({
-      modelPath,
-      ...(setup.device === 'cpu' ? {} : { gpuLayers: 'max' as const }),
-    })
+    const model = await llama.loadModel({ modelPath })
     const context = await model.createContext({
       contextSize: 256,
       batchSize: setup.batchTokens,
@@ -72,17 +73,6 @@ export async function answers(
     return all
   } finally {
     await llama.dispose()
-  }
-}
-
-async function openLlama({ device, threads }: Setup) {
-  const gpu = device === 'cpu' ? false : device
-  const options = { build: 'never', skipDownload: true, maxThreads: threads, progressLogs: false } as const
-  try {
-    const llama = await getLlama({ ...options, gpu, logLevel: LlamaLogLevel.disabled })
-    return llama.gpu === gpu ? llama : null
-  } catch {
-    return null
   }
 }
 

@@ -82,7 +82,7 @@ async function purchase(ports: BuyingPorts, job: RemoteJob, events: Events): Pro
   for (const candidate of affordable.slice(0, ATTEMPTS_MAX)) {
     const booking = new Booking(ports, job, candidate, events)
     try {
-      await ports.market.buy(candidate, request, signal, booking)
+      await ports.market.buy(candidate, covering(ports.rng, candidate, request), signal, booking)
       return booking.throwFailure()
     } catch (error) {
       // The caller's own budget, or his going away, is no reason to ask the next.
@@ -91,6 +91,19 @@ async function purchase(ports: BuyingPorts, job: RemoteJob, events: Events): Pro
     }
   }
   throw last
+}
+
+/** One in so many answers is asked for with log-probabilities that nobody reads: audits hide among them. */
+const COVERS_EVERY = 10
+const COVER_ALTERNATIVES = 4
+
+/** Only where nothing of the answer changes by it, and the other host computes them itself. */
+function covering(rng: Rng, { offer }: Candidate, request: RemoteRequest): RemoteRequest {
+  const { topLogprobs, seed, format = { type: 'text' } } = request
+  const fits = topLogprobs === undefined && seed === undefined && format.type === 'text'
+  const [drawn = 0] = rng.bytes(1)
+  if (!fits || offer.weights === null || drawn >= 256 / COVERS_EVERY) return request
+  return { ...request, topLogprobs: COVER_ALTERNATIVES }
 }
 
 /** @throws TiramiError REMOTE_UNSUPPORTED (400) */
@@ -157,7 +170,8 @@ class Booking {
 
   text(text: string, tokens: number, logprobs?: TokenLogprobs[]): void {
     if (this.#timeToFirstTokenMs === 0) this.#timeToFirstTokenMs = performance.now() - this.#startedAtMs
-    this.#events.push({ type: 'text', text, tokens, ...(logprobs ? { logprobs } : {}) })
+    const asked = this.#job.request.topLogprobs !== undefined
+    this.#events.push({ type: 'text', text, tokens, ...(asked && logprobs ? { logprobs } : {}) })
   }
 
   async settled(bought: Bought, { quote }: Agreement): Promise<void> {

@@ -1,0 +1,237 @@
+/**
+ * How surely an audit tells another model, or a cheaper quantisation, from the same file on other hardware. Tolerances
+ * are looked for on one set of prompts, and reported on another. `node bench/audits.ts [--probes N]
+ * [--threaded N]` writes the tables into docs/audits.md. Models are made here from seeds; the shipped one is quantised anew.
+ */
+import { createHash } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { availableParallelism, cpus, tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import {
+  AUDIT_TOLERANCE,
+  type Comparison,
+  compareAnswers,
+  type ProbedToken,
+  probeRequest,
+} from '../src-main/market/index.ts'
+import { answers, PLAIN, type Probe, type Setup } from './audit-engine.ts'
+import {
+  disturbed,
+  type Format,
+  firstLayers,
+  randomWeights,
+  readWeights,
+  type Shape,
+  type Weights,
+  writeWeights,
+} from './audit-models.ts'
+
+const { values } = parseArgs({
+  options: { probes: { type: 'string', default: '60' }, threaded: { type: 'string', default: '60' } },
+})
+/** To report on; a third as many to choose by. */
+const PROBES = Number(values.probes)
+const CHOSEN_BY = Math.ceil(PROBES / 3)
+/** On two threads: where other programs hold the cores, waiting for each other takes them minutes. */
+const THREADED = Math.min(PROBES, Number(values.threaded))
+const root = resolve(import.meta.dirname, '..')
+const REPORT = join(root, 'docs/audits.md')
+const scratch = mkdtempSync(join(tmpdir(), 'tirami-bench-audits-'))
+
+const SMALL: Shape = { layers: 4, embedding: 192, heads: 6, kvHeads: 2, feedForward: 512, vocabulary: 1024 }
+const DEEP: Shape = { layers: 16, embedding: 128, heads: 4, kvHeads: 4, feedForward: 384, vocabulary: 1024 }
+
+const shipped = await readWeights(join(root, 'resources/models/concierge.gguf'))
+const [small, smallAnew, deep] = [randomWeights(SMALL, 1), randomWeights(SMALL, 2), randomWeights(DEEP, 3)]
+const NETWORKS: Record<string, Weights> = {
+  shipped,
+  'shipped, weights off by 1 %': disturbed(shipped, 0.01, 4),
+  small,
+  'small, another seed': smallAnew,
+  deep,
+  'deep, 15 of 16 layers': firstLayers(deep, DEEP, 15),
+}
+
+/** What the provider stands by, and what it serves. */
+const PAIRS: [network: string, format: Format, served: string, servedFormat: Format][] = [
+  ['shipped', 'F16', 'shipped', 'Q8_0'],
+  ['shipped', 'Q8_0', 'shipped', 'Q5_0'],
+  ['shipped', 'Q8_0', 'shipped', 'Q4_1'],
+  ['shipped', 'Q8_0', 'shipped', 'Q4_0'],
+  ['shipped', 'Q5_0', 'shipped', 'Q4_0'],
+  ['shipped', 'Q8_0', 'shipped, weights off by 1 %', 'Q8_0'],
+  ['small', 'F16', 'small', 'Q8_0'],
+  ['small', 'Q8_0', 'small', 'Q5_0'],
+  ['small', 'Q8_0', 'small', 'Q4_0'],
+  ['small', 'Q8_0', 'small, another seed', 'Q8_0'],
+  ['deep', 'F16', 'deep', 'Q8_0'],
+  ['deep', 'Q8_0', 'deep', 'Q4_0'],
+  ['deep', 'Q8_0', 'deep, 15 of 16 layers', 'Q8_0'],
+]
+
+/** The same file, computed in another way. */
+const WAYS: [name: string, setup: Setup][] = [
+  ['batches of 512', { ...PLAIN, batchTokens: 512 }],
+  ['batches of 8', { ...PLAIN, batchTokens: 8 }],
+  ['flash attention', { ...PLAIN, flashAttention: true }],
+  ['half of the prompt kept', { ...PLAIN, keptPrompt: true }],
+  ['all of these', { ...PLAIN, batchTokens: 512, flashAttention: true, keptPrompt: true }],
+  ['2 threads', { ...PLAIN, threads: 2 }],
+]
+
+/** The same for a seed. */
+function questions(seed: string, count: number): Probe[] {
+  let drawn = 0
+  const bytes = (length: number) =>
+    new Uint8Array(createHash('sha512').update(`${seed} ${drawn++}`).digest().subarray(0, length))
+  return Array.from({ length: count }, () => {
+    const { prompt, maxTokens } = probeRequest({ bytes }, 'logprobs')
+    if (prompt.type !== 'chat') throw new Error('a probe is a question')
+    return { question: prompt.turns[0]?.content ?? '', maxTokens }
+  })
+}
+
+const calibration = questions('to choose by', CHOSEN_BY)
+const held = questions('to report on', PROBES)
+const all = [...calibration, ...held]
+
+/** One answer per question; none where it was not asked. */
+type Answers = (ProbedToken[] | undefined)[]
+
+const known = new Map<string, Promise<Answers>>()
+function computed(network: string, format: Format, setup: Setup = PLAIN): Promise<Answers> {
+  const key = JSON.stringify([network, format, setup])
+  const made = known.get(key) ?? compute(network, format, setup)
+  known.set(key, made)
+  return made
+}
+
+async function compute(network: string, format: Format, setup: Setup): Promise<Answers> {
+  const weights = NETWORKS[network]
+  if (!weights) throw new Error(`no network ${network}`)
+  const path = join(scratch, `${network}-${format}.gguf`)
+  writeWeights(path, weights, format)
+  const threaded = setup.threads > 1
+  const made = await answers(path, setup, threaded ? held.slice(0, THREADED) : all)
+  process.stderr.write('.')
+  return threaded ? [...calibration.map(() => undefined), ...made] : made
+}
+
+interface Row {
+  name: string
+  /** Of the prompts that were not chosen by. */
+  compared: Comparison[]
+  byText: Comparison[]
+  meanDeltas: { chosenBy: number[]; reported: number[] }
+}
+
+const NO_TOLERANCE = { ...AUDIT_TOLERANCE, meanDeltaNats: Number.POSITIVE_INFINITY }
+const textOf = (tokens: ProbedToken[]) => Buffer.from(tokens.map(({ bytes }) => bytes).join(''), 'hex')
+
+function row(name: string, expected: Answers, observed: Answers): Row {
+  const pairs = expected.map((own, at) => ({ own: own ?? [], other: observed[at], at }))
+  const asked = pairs.flatMap(({ own, other, at }) => (other ? [{ own, other, at }] : []))
+  const [chosenBy, reported] = [
+    asked.filter(({ at }) => at < CHOSEN_BY),
+    asked.filter(({ at }) => at >= CHOSEN_BY),
+  ]
+  const mean = ({ own, other }: (typeof asked)[number]) =>
+    compareAnswers(own, { tokens: other }, NO_TOLERANCE).meanDeltaNats ?? 0
+  return {
+    name,
+    compared: reported.map(({ own, other }) => compareAnswers(own, { tokens: other })),
+    byText: reported.map(({ own, other }) => compareAnswers(own, { text: textOf(other) })),
+    meanDeltas: { chosenBy: chosenBy.map(mean), reported: reported.map(mean) },
+  }
+}
+
+const startedMs = performance.now()
+const honest: Row[] = []
+for (const [network, format] of [
+  ['shipped', 'Q8_0'],
+  ['shipped', 'F16'],
+  ['shipped', 'Q4_0'],
+  ['small', 'Q8_0'],
+  ['deep', 'Q8_0'],
+] as const) {
+  const expected = await computed(network, format)
+  for (const [way, setup] of WAYS) {
+    // One file shows it: what threads change is the order of work, not what is added to what.
+    if (setup.threads > 1 && honest.length >= WAYS.length) continue
+    honest.push(row(`${network} ${format}, ${way}`, expected, await computed(network, format, setup)))
+  }
+}
+const cheating: Row[] = []
+for (const [network, format, served, servedFormat] of PAIRS) {
+  const name = `${network} ${format} | ${served} ${servedFormat}`
+  cheating.push(row(name, await computed(network, format), await computed(served, servedFormat)))
+}
+rmSync(scratch, { recursive: true })
+const seconds = (performance.now() - startedMs) / 1_000
+
+/** Wilson's score interval at 95 %. */
+function wilson(hits: number, count: number): [number, number] {
+  const z = 1.96
+  const share = hits / count
+  const middle = (share + (z * z) / (2 * count)) / (1 + (z * z) / count)
+  const half =
+    (z / (1 + (z * z) / count)) * Math.sqrt((share * (1 - share)) / count + (z * z) / (4 * count * count))
+  return [Math.max(0, middle - half), Math.min(1, middle + half)]
+}
+
+const percent = (share: number) => `${(100 * share).toFixed(1)} %`
+function rate(hits: number, count: number): string {
+  const [low, high] = wilson(hits, count)
+  return `${hits} of ${count}: ${percent(hits / count)} (${percent(low)} to ${percent(high)})`
+}
+const count = (compared: Comparison[], verdict: Comparison['verdict']) =>
+  compared.filter((comparison) => comparison.verdict === verdict).length
+const quantile = (numbers: number[], share: number) =>
+  numbers.toSorted((a, b) => a - b)[Math.min(numbers.length - 1, Math.floor(share * numbers.length))] ?? 0
+const nats = (value: number) => value.toFixed(4)
+
+const flat = (rows: Row[], of: (row: Row) => number[]) => rows.flatMap(of)
+const largestHonest = Math.max(...flat(honest, ({ meanDeltas }) => meanDeltas.chosenBy))
+const smallestCheat = Math.min(...flat(cheating, ({ meanDeltas }) => meanDeltas.chosenBy))
+
+const honestTable = honest.map(({ name, compared, byText, meanDeltas: { reported } }) => {
+  const columns = [name, nats(quantile(reported, 0.5)), nats(Math.max(...reported))]
+  const rejected = [compared, byText].map((list) => rate(count(list, 'failed'), list.length))
+  return `| ${[...columns, ...rejected].join(' | ')} |`
+})
+const cheatingTable = cheating.map(({ name, compared, byText, meanDeltas: { reported } }) => {
+  const columns = [name, nats(Math.min(...reported)), nats(quantile(reported, 0.5))]
+  const accepted = [compared, byText].map((list) => rate(count(list, 'passed'), list.length))
+  return `| ${[...columns, ...accepted].join(' | ')} |`
+})
+const sum = (rows: Row[], of: (row: Row) => Comparison[], verdict: Comparison['verdict']) => {
+  const list = rows.flatMap(of)
+  return rate(count(list, verdict), list.length)
+}
+
+const tables = `${availableParallelism()} cores of ${cpus()[0]?.model.trim() || 'an unnamed processor'}, Node ${process.versions.node}, ${CHOSEN_BY} prompts to
+choose by and ${PROBES} others to report on (${THREADED} of them on two threads), ${seconds.toFixed(0)} s. In brackets: 95 % by Wilson's score.
+
+**Tolerance.** On the prompts to choose by, the same file computed in another way differed by at most
+${nats(largestHonest)} nats in the mean of one probe, another file by at least ${nats(smallestCheat)}. In force:
+${AUDIT_TOLERANCE.meanDeltaNats} nats in the mean, ${AUDIT_TOLERANCE.tieNats} for a token that is chosen in place of the best.
+
+**The same file, computed in another way**: false rejections. In all ${sum(honest, (r) => r.compared, 'failed')};
+by the text alone ${sum(honest, (r) => r.byText, 'failed')}.
+
+| file and way | median, nats | largest | rejected | rejected by text alone |
+|---|---|---|---|---|
+${honestTable.join('\n')}
+
+**Another file than the named one**: false acceptances. In all ${sum(cheating, (r) => r.compared, 'passed')};
+by the text alone ${sum(cheating, (r) => r.byText, 'passed')}.
+
+| named | served | smallest, nats | median | accepted | accepted by text alone |
+|---|---|---|---|---|---|
+${cheatingTable.join('\n')}
+`
+const [before = '', rest = ''] = readFileSync(REPORT, 'utf8').split('<!-- measured -->\n')
+const [, after = ''] = rest.split('<!-- end of measured -->')
+writeFileSync(REPORT, `${before}<!-- measured -->\n${tables}<!-- end of measured -->${after}`)
+console.log(`\n${tables}`)
