@@ -7,6 +7,7 @@ export const LINKED_PAGES = [
   'models',
   'chat',
   'playground',
+  'market',
   'wallet',
   'keys',
   'safety',

@@ -21,6 +21,8 @@ interface ViewPorts {
   auditsOf?(nodeId: string): AuditStanding
 }
 
+export type NotOffering = NonNullable<MeshView['standing']['notOffering']>
+
 const PEERS_SHOWN = 1_000
 const TRADES_SHOWN = 200
 const DISPUTES_SHOWN = 50
@@ -30,7 +32,10 @@ const LINKED_TRADES = 2_000
 const LINKS_SHOWN = 24
 const SAMPLE_PROMPT_TOKENS = 100
 const SAMPLE_TOKENS = 1_000
-const MESH_IS_OFF = 'This host does not take part in the market of other hosts.'
+const MESH_IS_OFF: NotOffering = {
+  code: 'MESH_OFF',
+  sentence: 'This host does not take part in the market of other hosts.',
+}
 
 /** This host among others, for its owner. */
 export function meshView(
@@ -40,7 +45,7 @@ export function meshView(
     net: Net
     /** What it says of itself to others. */
     presented: { price: Price; models: ModelOffer[] }
-    notOffering: string | null
+    notOffering: NotOffering | null
   },
 ): MeshView {
   const { market, net, presented, notOffering } = now

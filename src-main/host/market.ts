@@ -20,7 +20,7 @@ import type { Consumer } from './keys.ts'
 import { type BuyingPorts, serveFromMesh } from './market-buy.ts'
 import { sellToHost } from './market-sell.ts'
 import { modelCost, tariff } from './market-tariff.ts'
-import { meshView } from './market-view.ts'
+import { meshView, type NotOffering } from './market-view.ts'
 import type { MeshRules } from './mesh-rules.ts'
 import type { ServeEvent, ServeOptions, ServingPorts } from './serving.ts'
 
@@ -223,17 +223,18 @@ function present(ports: HostMarketPorts) {
 }
 
 /** Why this host sells nothing to others now. */
-function notOffering({ serving, model, safety, closedBecause }: HostMarketPorts): string | null {
+function notOffering({ serving, model, safety, closedBecause }: HostMarketPorts): NotOffering | null {
   const closed = closedBecause()
-  if (closed !== null) return closed
+  if (closed !== null) return { code: 'HOST_RESTING', sentence: closed }
   try {
     serving.stewardship.assertMayServe()
     safety.assertNotKilled()
     serving.economy.assertMayProvide({ ownKey: false })
   } catch (error) {
-    return toPublicError(error).message
+    const { code, message } = toPublicError(error)
+    return { code, sentence: message }
   }
-  return model() ? null : 'No model is loaded.'
+  return model() ? null : { code: 'NO_MODEL_LOADED', sentence: 'No model is loaded.' }
 }
 
 /** @throws TiramiError of the ledger: booked before, or too old */

@@ -78,7 +78,7 @@ export const MeshView = z.object({
     offers: z.array(MeshOffer),
     /** Times the base price of 10⁹ FLOP. */
     priceMultiplier: z.number(),
-    notOffering: z.string().nullable(),
+    notOffering: z.object({ code: z.string(), sentence: z.string() }).nullable(),
     reputation: z.number(),
     /** Locked as surety. */
     stakedTrm: Trm,

@@ -22,6 +22,7 @@ const loaders: Record<LazyPage, () => Promise<ComponentType>> = {
   chat: () => import('../pages/chat/ChatPage.tsx').then(({ ChatPage }) => ChatPage),
   playground: () =>
     import('../pages/playground/PlaygroundPage.tsx').then(({ PlaygroundPage }) => PlaygroundPage),
+  market: () => import('../pages/market/MarketPage.tsx').then(({ MarketPage }) => MarketPage),
   wallet: () => import('../pages/wallet/WalletPage.tsx').then(({ WalletPage }) => WalletPage),
   keys: () => import('../pages/keys/KeysPage.tsx').then(({ KeysPage }) => KeysPage),
   safety: () => import('../pages/safety/SafetyPage.tsx').then(({ SafetyPage }) => SafetyPage),

@@ -6,14 +6,15 @@ import {
   KeyRound,
   type LucideIcon,
   MessagesSquare,
+  Network,
   Settings,
   ShieldCheck,
   Wallet,
 } from 'lucide-react'
 
 /**
- * The pages in the order of the navigation, which in full is: Home, Activity, Models, Chat, Playground, Wallet, Keys,
- * Safety, Settings. One that has no code yet is not listed. Their names are in `i18n/<language>/shell.json`; their code
+ * The pages in the order of the navigation, which in full is: Home, Activity, Models, Chat, Playground, Market, Wallet,
+ * Keys, Safety, Settings. One that has no code yet is not listed. Their names are in `i18n/<language>/shell.json`; their code
  * is in the table of `App.tsx`.
  */
 export const pages = {
@@ -22,6 +23,7 @@ export const pages = {
   models: { href: '#/models', icon: Boxes },
   chat: { href: '#/chat', icon: MessagesSquare },
   playground: { href: '#/playground', icon: BrainCircuit },
+  market: { href: '#/market', icon: Network },
   wallet: { href: '#/wallet', icon: Wallet },
   keys: { href: '#/keys', icon: KeyRound },
   safety: { href: '#/safety', icon: ShieldCheck },

@@ -1,6 +1,7 @@
 import { createContext, type ReactNode, use } from 'react'
 import { type StoreApi, useStore } from 'zustand'
 import type { AppState } from './app.ts'
+import type { AuditsState } from './audits.ts'
 import type { BackupCheckState } from './backup-check.ts'
 import type { ChatState } from './chat.ts'
 import type { ConnectionState } from './connection.ts'
@@ -11,11 +12,13 @@ import type { GuardHistoryState } from './guard-history.ts'
 import type { Stores } from './index.ts'
 import type { KeysState } from './keys.ts'
 import type { LanguageState } from './language.ts'
+import type { MeshState } from './mesh.ts'
 import type { ModelsState } from './models.ts'
 import type { MoneyState } from './money.ts'
 import type { OwnerState } from './owner.ts'
 import type { OwnerFileState } from './owner-file.ts'
 import type { PlaygroundState } from './playground.ts'
+import type { RestartState } from './restart.ts'
 import type { SafetyState } from './safety.ts'
 import type { SensorsState } from './sensors.ts'
 import type { SentinelState } from './sentinel.ts'
@@ -160,4 +163,16 @@ export function useTelemetry<T>(select: (state: TelemetryState) => T): T {
 
 export function useTradeLog<T>(select: (state: TradeLogState) => T): T {
   return useStore(useStores().tradeLog, select)
+}
+
+export function useMesh<T>(select: (state: MeshState) => T): T {
+  return useStore(useStores().mesh, select)
+}
+
+export function useRestart<T>(select: (state: RestartState) => T): T {
+  return useStore(useStores().restart, select)
+}
+
+export function useAudits<T>(select: (state: AuditsState) => T): T {
+  return useStore(useStores().audits, select)
 }

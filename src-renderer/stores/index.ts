@@ -1,5 +1,6 @@
 import type { HostClient, HostEvent, HostStatus } from '../../src-preload/contract/index.ts'
 import { createAppStore } from './app.ts'
+import { createAuditsStore } from './audits.ts'
 import { createBackupCheckStore } from './backup-check.ts'
 import { createChatStore } from './chat.ts'
 import { createConnectionStore } from './connection.ts'
@@ -8,11 +9,13 @@ import { createEarningPolicyStore } from './earning-policy.ts'
 import { createEarningsStore } from './earnings.ts'
 import { createGuardHistoryStore } from './guard-history.ts'
 import { createKeysStore } from './keys.ts'
+import { createMeshStore } from './mesh.ts'
 import { createModelsStore } from './models.ts'
 import { createMoneyStore } from './money.ts'
 import { createOwnerStore } from './owner.ts'
 import { createOwnerFileStore } from './owner-file.ts'
 import { createPlaygroundStore } from './playground.ts'
+import { createRestartStore } from './restart.ts'
 import { createSafetyStore } from './safety.ts'
 import { createSensorsStore } from './sensors.ts'
 import { createSentinelStore } from './sentinel.ts'
@@ -52,6 +55,9 @@ export function createStores(client: HostClient) {
     depth: createDepthStore(client),
     telemetry: createTelemetryStore(client),
     tradeLog: createTradeLogStore(client),
+    mesh: createMeshStore(client),
+    audits: createAuditsStore(client),
+    restart: createRestartStore(client),
   }
 }
 
@@ -78,6 +84,7 @@ function deliver(stores: Stores, event: HostEvent): void {
       stores.money.getState().refresh()
       stores.wallet.getState().refresh()
       stores.keys.getState().refresh()
+      stores.mesh.getState().refresh()
       break
     case 'chat.delta':
     case 'chat.done':
@@ -90,6 +97,10 @@ function deliver(stores: Stores, event: HostEvent): void {
     case 'models.changed':
       stores.models.getState().refresh()
       break
+    case 'mesh.changed':
+      stores.mesh.getState().refresh()
+      stores.audits.getState().refresh()
+      break
     case 'app.changed':
       stores.app.setState({ view: event.data })
       break
@@ -100,6 +111,7 @@ function deliver(stores: Stores, event: HostEvent): void {
       stores.models.getState().refresh()
       stores.wallet.getState().refresh()
       stores.keys.getState().refresh()
+      stores.mesh.getState().refresh()
       break
   }
 }
@@ -109,6 +121,9 @@ function onStatusChanged(stores: Stores, status: HostStatus): void {
   stores.status.getState().onStatusChanged(status)
   if (before === null || before.startedAtMs === status.startedAtMs) return
   // Another host process: it knows nothing of the answer that the one before was writing.
+  stores.restart.getState().done()
+  stores.mesh.getState().refresh()
+  stores.settings.getState().refresh()
   stores.chat.getState().onDisconnected()
   void stores.earnings.getState().load()
   void stores.trades.getState().load()

@@ -12,11 +12,13 @@ import type {
   EventData,
   EventName,
   HostStatus,
+  MeshView,
   ModelsView,
   ProcedureInput,
   ProcedureName,
   ProcedureOutput,
   PublicErrorData,
+  SettingsView,
   Trade,
 } from '../../src-preload/contract/index.ts'
 import { isProcedureName, procedures } from '../../src-preload/contract/index.ts'
@@ -24,7 +26,15 @@ import { fakeActivity } from './activity-samples.ts'
 import { fakeApp, sampleApp } from './fake-app.ts'
 import { fakeEarning, sampleEarningView } from './fake-earning.ts'
 import { fakeKeys, fakeWallet, richWallet, sampleWallet, severalKeys } from './fake-economy.ts'
-import { busySafety, fakeSafety, fakeSettings, sampleSafety, sampleSettings } from './fake-settings.ts'
+import { fakeMesh, meshOff, sampleMesh } from './fake-mesh.ts'
+import {
+  busySafety,
+  fakeSafety,
+  fakeSettings,
+  inTheMarket,
+  sampleSafety,
+  sampleSettings,
+} from './fake-settings.ts'
 import { fakeStewardship, redSentinel, sampleSentinel } from './fake-stewardship.ts'
 import { sampleMoney } from './money-samples.ts'
 import { sampleQuestion, sampleTasks, sampleThought } from './reason-samples.ts'
@@ -60,6 +70,9 @@ export const fakeStates = [
   'no-models',
   'degraded',
   'first-run',
+  'market-empty',
+  'market-one',
+  'market-many',
 ] as const
 export type FakeState = (typeof fakeStates)[number]
 
@@ -73,10 +86,6 @@ const ENGINE_ERROR: PublicErrorData = {
 }
 
 type Handlers = { [P in ProcedureName]: (input: ProcedureInput<P>) => ProcedureOutput<P> }
-
-const notAskedYet = (): never => {
-  throw new Error('the window does not ask this yet')
-}
 
 export class FakeHost {
   /** Milliseconds before each answer, to see what waits. */
@@ -116,9 +125,8 @@ export class FakeHost {
       ...this.#handlers,
       ...fakeWallet(state === 'fresh' || state === 'first-run' ? sampleWallet() : richWallet()),
       ...fakeKeys(state === 'fresh' ? [] : severalKeys()),
-      ...fakeSettings(
-        sampleSettings(state === 'first-run' ? { guide: { state: 'open', step: 'machine' } } : {}),
-      ),
+      ...fakeSettings(settingsOf(state)),
+      ...fakeMesh(meshOf(state)),
       ...fakeStewardship(state === 'fresh' ? sampleSentinel() : redSentinel()),
       ...fakeSafety(state === 'fresh' ? sampleSafety() : busySafety()),
     }
@@ -135,6 +143,9 @@ export class FakeHost {
         state === 'recovered' ? { tornBytes: 57, savedAs: 'journal/torn-2026-11-21T05-12-44.bin' } : null,
     }
     const changes: Record<FakeState, Partial<HostStatus>> = {
+      'market-empty': {},
+      'market-one': {},
+      'market-many': {},
       fresh: { reason: 'The engine is ready; nobody has asked anything yet.' },
       earning: { reason: 'Answering requests from your API keys.', jobs: { running: 2, queued: 1 } },
       recovered: {},
@@ -204,10 +215,7 @@ export class FakeHost {
   }
 
   #handlers: Handlers = {
-    'mesh.get': notAskedYet,
-    'mesh.allowKey': notAskedYet,
-    'mesh.audits': notAskedYet,
-    'mesh.audit': notAskedYet,
+    ...fakeMesh(meshOff()),
     ...fakeEarning(sampleEarningView()),
     ...fakeStewardship(redSentinel()),
     ...fakeWallet(richWallet()),
@@ -565,6 +573,22 @@ const noModels = (): ModelsView =>
     offered: [],
     disk: { installedBytes: 0, downloadingBytes: 0, freeBytes: 9e9 },
   })
+
+function settingsOf(state: FakeState): SettingsView {
+  const settings = sampleSettings(state === 'first-run' ? { guide: { state: 'open', step: 'machine' } } : {})
+  return meshOf(state).enabled ? inTheMarket(settings) : settings
+}
+
+function meshOf(state: FakeState): MeshView {
+  const hosts: Partial<Record<FakeState, number>> = {
+    earning: 8,
+    'market-empty': 0,
+    'market-one': 1,
+    'market-many': 200,
+  }
+  const count = hosts[state]
+  return count === undefined ? meshOff() : sampleMesh(count)
+}
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 

@@ -35,9 +35,9 @@ export function sampleSettings(change: Partial<SettingsView> = {}): SettingsView
         problem: null,
       },
       mesh: {
-        setup: { enabled: true, port: 4001, reach: 'local', bootstrap: [], group: 'tirami' },
+        setup: { enabled: false, port: 4001, reach: 'local', bootstrap: [], group: 'tirami' },
         fixed: false,
-        on: true,
+        on: false,
         problem: null,
       },
       upstream: null,
@@ -45,6 +45,15 @@ export function sampleSettings(change: Partial<SettingsView> = {}): SettingsView
     backup: { lastAtMs: null, pending: null, passwordLengthMin: 10 },
     restart: { needed: false, possible: true },
     ...change,
+  }
+}
+
+/** Taking part in the market, as `sampleMesh` shows it. */
+export const inTheMarket = (view: SettingsView): SettingsView => {
+  const { mesh } = view.network
+  return {
+    ...view,
+    network: { ...view.network, mesh: { ...mesh, on: true, setup: { ...mesh.setup, enabled: true } } },
   }
 }
 

@@ -4,6 +4,7 @@ import common from './common.json' with { type: 'json' }
 import firstRun from './first-run.json' with { type: 'json' }
 import home from './home.json' with { type: 'json' }
 import keys from './keys.json' with { type: 'json' }
+import market from './market.json' with { type: 'json' }
 import models from './models.json' with { type: 'json' }
 import playground from './playground.json' with { type: 'json' }
 import safety from './safety.json' with { type: 'json' }
@@ -19,6 +20,7 @@ export const en = {
   'first-run': firstRun,
   home,
   keys,
+  market,
   models,
   playground,
   safety,

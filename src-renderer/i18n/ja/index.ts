@@ -5,6 +5,7 @@ import firstRun from './first-run.json' with { type: 'json' }
 import home from './home.json' with { type: 'json' }
 import host from './host.json' with { type: 'json' }
 import keys from './keys.json' with { type: 'json' }
+import market from './market.json' with { type: 'json' }
 import models from './models.json' with { type: 'json' }
 import playground from './playground.json' with { type: 'json' }
 import safety from './safety.json' with { type: 'json' }
@@ -21,6 +22,7 @@ export const ja = {
   home,
   host,
   keys,
+  market,
   models,
   playground,
   safety,

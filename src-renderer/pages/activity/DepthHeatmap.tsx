@@ -1,7 +1,8 @@
-import { type KeyboardEvent, useEffect, useRef, useState } from 'react'
+import { type KeyboardEvent, useRef, useState } from 'react'
 import type { DepthMap } from '../../../src-preload/contract/index.ts'
 import { formatBucket, formatDate, formatNumber, formatPercent } from '../../format/index.ts'
 import { useTranslation } from '../../i18n/index.ts'
+import { useWidth } from '../use-width.ts'
 
 const LEFT = 40
 const TOP = 8
@@ -201,18 +202,4 @@ function Scale({ show, most }: { show: 'computing' | 'sureness'; most: number })
       <span className="muted">{t(`depth.scales.${show}`)}</span>
     </span>
   )
-}
-
-function useWidth(element: { current: HTMLElement | null }): number {
-  const [width, setWidth] = useState(640)
-  useEffect(() => {
-    const target = element.current
-    if (target === null) return
-    const observer = new ResizeObserver(([entry]) => {
-      if (entry) setWidth(entry.contentRect.width)
-    })
-    observer.observe(target)
-    return () => observer.disconnect()
-  }, [element])
-  return width
 }

@@ -1,21 +1,23 @@
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { type ReactNode, useEffect, useRef } from 'react'
+import './virtual-table.css'
 
 const ROW_PX = 40
 /** Rows from the end at which more are asked for. */
 const NEAR_END = 20
 
 interface VirtualTableProps<Row> {
-  look: 'trades' | 'telemetry'
+  look: 'trades' | 'telemetry' | 'hosts' | 'offers' | 'mesh-trades' | 'audits'
   label: string
   columns: readonly { key: string; name: string; number?: boolean; wide?: boolean }[]
   rows: readonly Row[]
-  keyOf: (row: Row) => number
+  keyOf: (row: Row) => number | string
   /** One for each column. */
   cells: (row: Row) => readonly ReactNode[]
   /** Rows in all, those included that are not here yet; null: nobody knows. */
   total: number | null
-  onNearEnd: () => void
+  /** Absent: all rows are here. */
+  onNearEnd?: () => void
 }
 
 /** A table of any length of which only the rows in sight exist. */
@@ -35,7 +37,7 @@ export function VirtualTable<Row>(props: VirtualTableProps<Row>) {
   const items = virtual.getVirtualItems()
   const last = items.at(-1)?.index ?? 0
   useEffect(() => {
-    if (last >= rows.length - NEAR_END) onNearEnd()
+    if (last >= rows.length - NEAR_END) onNearEnd?.()
   }, [last, rows.length, onNearEnd])
   const above = items[0]?.start ?? 0
   const below = virtual.getTotalSize() - (items.at(-1)?.end ?? 0)

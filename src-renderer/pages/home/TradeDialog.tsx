@@ -28,7 +28,7 @@ export function TradeDialog({ trade, onClose }: { trade: Trade; onClose: () => v
         </Stat>
         <Stat label={t('trades.took')}>{formatDuration(trade.latencyMs)}</Stat>
       </dl>
-      <Signatures trade={trade} />
+      <Signatures tradeId={trade.tradeId} />
       <dl className="ids">
         <CopyField name={t('trade.id')} value={trade.tradeId} />
         <CopyField name={t('trade.provider')} value={trade.provider} />
@@ -41,16 +41,17 @@ export function TradeDialog({ trade, onClose }: { trade: Trade; onClose: () => v
   )
 }
 
-function Signatures({ trade }: { trade: Trade }) {
+/** Both signatures of a trade, checked when somebody asks. */
+export function Signatures({ tradeId }: { tradeId: string }) {
   const { t } = useTranslation('home')
-  const state = useTrades(({ proofs }) => proofs[trade.tradeId])
+  const state = useTrades(({ proofs }) => proofs[tradeId])
   const prove = useTrades((trades) => trades.prove)
   const checking = state?.phase === 'checking'
   return (
     <div className="proof">
       <div className="proof__ask">
         <p>{t('trade.ask')}</p>
-        <Button look="accent" busy={checking} disabled={checking} onClick={() => void prove(trade.tradeId)}>
+        <Button look="accent" busy={checking} disabled={checking} onClick={() => void prove(tradeId)}>
           {checking ? null : <ShieldCheck size={16} aria-hidden="true" />}
           {t('trade.check')}
         </Button>

@@ -6,6 +6,7 @@ import { useTranslation } from '../../i18n/index.ts'
 import { useBackupCheck, useConnection, useSettings } from '../../stores/context.tsx'
 import { Badge, Button, Card, ErrorState, Notice, QuestionBar, useQuestion } from '../../widgets/index.ts'
 import { Pending } from '../Pending.tsx'
+import { RestartButton } from '../RestartButton.tsx'
 import { useSubject } from '../use-subject.ts'
 
 /** As the host takes it over this way; what carries a ledger is larger. */
@@ -264,6 +265,7 @@ function PendingRestore({ pending }: { pending: NonNullable<SettingsView['backup
         <KeyRound size={15} aria-hidden="true" /> {t('restore.node')}{' '}
         <code title={pending.nodeId}>{shortHex(pending.nodeId)}</code>, {formatDateTime(pending.createdAtMs)}
       </p>
+      <RestartButton />
       <p>
         <Button
           busy={running !== null}

@@ -1,7 +1,7 @@
 import { formatBytes, formatDate } from '../../format/index.ts'
 import { useTranslation } from '../../i18n/index.ts'
-import { useOwner, useSettings, useStatus } from '../../stores/context.tsx'
-import { Badge, Card, CopyField, Notice, Stat } from '../../widgets/index.ts'
+import { useOwner, useSettings } from '../../stores/context.tsx'
+import { Card, CopyField, Notice, Stat } from '../../widgets/index.ts'
 import { Pending } from '../Pending.tsx'
 import { Fields } from './FieldsPanel.tsx'
 import { fieldsOf } from './fields.ts'
@@ -42,49 +42,6 @@ export function StoragePanel() {
             {t('storage.keeps')} <a href="#/models">{t('storage.toModels')}</a>
           </p>
           {fields === undefined ? null : <Fields fields={fieldsOf('storage', fields)} />}
-        </>
-      )}
-    </Card>
-  )
-}
-
-export function NetworkPanel() {
-  const { t } = useTranslation('settings')
-  const { view, loadError, load } = useSettings((state) => state)
-  const apiBaseUrl = useStatus((state) => state.status?.apiBaseUrl ?? '')
-  const network = view?.network
-  return (
-    <Card
-      id="network"
-      title={t('network.title')}
-      aside={
-        network === undefined ? null : (
-          <Badge tone={network.loopbackOnly ? 'earning' : 'warn'}>
-            {t(network.loopbackOnly ? 'network.closed' : 'network.open')}
-          </Badge>
-        )
-      }
-    >
-      {network === undefined ? (
-        <Pending what={t('network.what')} error={loadError} onRetry={() => void load()} />
-      ) : (
-        <>
-          <dl className="copy-list">
-            <CopyField name={t('network.api')} what={t('network.address')} value={apiBaseUrl} />
-          </dl>
-          <p className="settings__hint">
-            {t(network.loopbackOnly ? 'network.closedText' : 'network.openText')}
-          </p>
-          <p className="muted settings__hint">{t('network.change', { port: network.port })}</p>
-          <h3 className="settings__sub">{t('network.upstream')}</h3>
-          {network.upstream === null ? (
-            <p className="muted settings__hint">{t('network.noUpstream')}</p>
-          ) : (
-            <p className="settings__hint">
-              {t('network.upstreamIs', { model: network.upstream.model })}{' '}
-              <code>{network.upstream.baseUrl}</code>
-            </p>
-          )}
         </>
       )}
     </Card>

@@ -16,7 +16,8 @@ import { FieldsPanel } from './FieldsPanel.tsx'
 import { FilePanel } from './FilePanel.tsx'
 import { HoursPanel } from './HoursPanel.tsx'
 import { LookPanel } from './LookPanel.tsx'
-import { NetworkPanel, StoragePanel } from './MachinePanels.tsx'
+import { StoragePanel } from './MachinePanels.tsx'
+import { NetworkPanel } from './NetworkPanel.tsx'
 import './settings.css'
 
 const tabNames = ['hours', 'money', 'app', 'machine', 'backup', 'file'] as const
