@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { openApi, openDashboard } from './gateway/index.ts'
+import { createKeepAwake } from './hardware/index.ts'
 import { type MeshChoice, type RunningHost, startHost, UpstreamChoice } from './host/index.ts'
 import { forkEngine } from './inference/index.ts'
 import { TiramiError, toPublicError } from './kernel/index.ts'
@@ -177,6 +178,7 @@ async function main(): Promise<void> {
   /** The host that runs now; null while it starts anew. */
   let running: RunningHost | null = null
   let restarting: Promise<void> | null = null
+  const keepAwake = createKeepAwake({ platform: process.platform })
   const start = () =>
     startHost({
       dataDirectory: args.dataDirectory,
@@ -189,6 +191,7 @@ async function main(): Promise<void> {
       projectionWorkerUrl: files.projectionWorker,
       reasoningWorkerUrl: files.reasoningWorker,
       openApi,
+      keepAwake,
       restart: () => {
         restarting ??= restart().catch(fail)
       },

@@ -111,7 +111,8 @@ export function createShell(ports: ShellPorts): Shell {
     earning,
     earnedTodayTrm,
     updateReady: updates.view().state === 'ready' ? updates.view().version : null,
-    safeMode: ports.safeMode?.sentence ?? null,
+    safeMode:
+      ports.safeMode && words.host(ports.safeMode.code, ports.safeMode.sentence, ports.safeMode.parameters),
     languages: ports.languages,
     words,
   })
@@ -304,7 +305,7 @@ function wordsOf(notice: Notice, words: Words): [title: string, text: string] {
         words('notice.earning-text', { amount: notice.amountTrm, model: notice.modelId }),
       )
     case 'sentinelRed':
-      return both('notice.sentinel-title', notice.reason)
+      return both('notice.sentinel-title', words.host('earning.sentinel-red', notice.reason))
     case 'updateReady':
       return both('notice.update-title', words('notice.update-text', { version: notice.version }))
   }

@@ -94,13 +94,18 @@ function headline({ view, earning, safeMode, words, languages }: TrayFacts): {
     return { line: words('state.safe-mode'), icon: 'error', details: [safeMode] }
   }
   if (view.phase === 'down') {
-    return { line: words('state.host-down'), icon: 'error', details: [view.error.message] }
+    const { code, message } = view.error
+    return {
+      line: words('state.host-down'),
+      icon: 'error',
+      details: [words.host(`errors.${code}.message`, message)],
+    }
   }
   if (view.phase !== 'up') {
     const line = words(view.phase === 'stopped' ? 'state.stopped' : 'state.starting')
     return { line, icon: 'busy', details: [] }
   }
-  const { state, reason, jobs } = view.status
+  const { state, reason, reasonCode, reasonParams, jobs } = view.status
   const running =
     jobs.running === 0
       ? []
@@ -111,7 +116,7 @@ function headline({ view, earning, safeMode, words, languages }: TrayFacts): {
   return {
     line: words(`state.${state}`),
     icon: STATES[state].icon,
-    details: [reason, ...snoozed, ...running],
+    details: [words.host(`earning.${reasonCode}`, reason, reasonParams), ...snoozed, ...running],
   }
 }
 

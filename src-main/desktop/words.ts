@@ -1,3 +1,5 @@
+import hostJapanese from '../../src-renderer/i18n/ja/host.json' with { type: 'json' }
+
 /** Every word of the shell outside the window: tray, notifications, questions. */
 const ENGLISH = {
   'state.starting': 'Starting…',
@@ -78,7 +80,19 @@ const JAPANESE: Record<WordCode, string> = {
   'notice.tray-text': 'ウィンドウを閉じても終了しません。一時停止と終了はトレイにあります。',
 }
 
-export type Words = (code: WordCode, parameters?: Record<string, string | number>) => string
+export interface Words {
+  (code: WordCode, parameters?: Parameters): string
+  /**
+   * A sentence of the host in the owner's language, by its code, such as `earning.on-battery`; as the host said it where
+   * that language has none.
+   */
+  host(code: string, sentence: string, parameters?: Parameters): string
+}
+type Parameters = Readonly<Record<string, string | number>>
+
+interface Texts {
+  [name: string]: string | Texts
+}
 
 /** @param languages those that the owner prefers, most preferred first, such as `ja-JP` */
 export function wordsIn(languages: readonly string[]): Words {
@@ -86,6 +100,22 @@ export function wordsIn(languages: readonly string[]): Words {
     .map((language) => language.split('-')[0])
     .find((name) => name === 'ja' || name === 'en')
   const table: Record<WordCode, string> = known === 'ja' ? JAPANESE : ENGLISH
-  return (code, parameters = {}) =>
+  const words = (code: WordCode, parameters: Parameters = {}) =>
     table[code].replace(/\{(\w+)\}/g, (_, name: string) => String(parameters[name] ?? ''))
+  const host: Words['host'] = (code, sentence, parameters = {}) => {
+    const text = known === 'ja' ? textAt(hostJapanese, code.split('.')) : null
+    // A place that stays empty would say something else.
+    const isWhole = text !== null && placesOf(text).every((name) => name in parameters)
+    return isWhole ? text.replace(/\{\{(\w+)\}\}/g, (_, name: string) => String(parameters[name])) : sentence
+  }
+  return Object.assign(words, { host })
+}
+
+const placesOf = (text: string) => [...text.matchAll(/\{\{(\w+)\}\}/g)].map(([, name = '']) => name)
+
+function textAt(texts: Texts, [name = '', ...rest]: string[]): string | null {
+  const found = Object.hasOwn(texts, name) ? texts[name] : undefined
+  if (found === undefined) return null
+  if (typeof found === 'string') return rest.length === 0 ? found : null
+  return textAt(found, rest)
 }

@@ -1,8 +1,10 @@
 import { z } from 'zod'
-import { GuardrailName } from '../../src-preload/contract/index.ts'
+import { GuardrailName, ThermostatChange, ThermostatCode } from '../../src-preload/contract/index.ts'
 
 const Millis = z.number().int().nonnegative()
 const Amount = z.number().nonnegative().max(1e15)
+
+const Params = z.record(z.string().max(32), z.union([z.number(), z.string().max(64)]))
 
 /** What the thermostat decides. */
 export const DepthSettings = z.strictObject({
@@ -73,6 +75,8 @@ const PausedEvent = z.strictObject({
   guardrail: GuardrailName,
   reason: z.string().min(1).max(256),
   nextStep: z.string().min(1).max(256),
+  /** Figures of the guardrail; missing in events of earlier versions, as in those of the thermostat. */
+  params: Params.exactOptional(),
 })
 
 const ResumedEvent = z.strictObject({ kind: z.literal('earning.resumed'), atMs: Millis })
@@ -87,6 +91,9 @@ const AdjustedEvent = z.strictObject({
   /** Windows to wait after this before depth may grow again. */
   holdoffWindows: z.number().int().nonnegative(),
   sentence: z.string().min(1).max(320),
+  code: ThermostatCode.exactOptional(),
+  params: Params.exactOptional(),
+  changes: z.array(ThermostatChange).max(4).exactOptional(),
 })
 export type AdjustedEvent = z.infer<typeof AdjustedEvent>
 

@@ -21,7 +21,7 @@ export {
   type PolicyResult,
   type PolicyState,
 } from './policy.ts'
-export type { EarningSnapshot, Reading } from './policy-rules.ts'
+export { type EarningSnapshot, limitsGpuTemperature, type Reading } from './policy-rules.ts'
 export { ownerChanges, policyOf } from './policy-values.ts'
 export { energyCost, trmValue } from './roi.ts'
 export { isOpen, nextFlipMs, nextWallTimeMs, systemTimeZone, weekSpans } from './schedule.ts'

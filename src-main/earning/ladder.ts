@@ -1,15 +1,13 @@
-import type { OwnerValues } from '../../src-preload/contract/index.ts'
+import type { OwnerValues, ThermostatChange, ThermostatKnob } from '../../src-preload/contract/index.ts'
 import type { DepthSettings } from './events.ts'
 
 export type ThermostatLimits = OwnerValues['thermostat']
 
-type Knob = keyof DepthSettings
-
-const KNOBS: readonly Knob[] = ['innerCycles', 'outerSteps', 'haltThreshold', 'concurrency']
+const KNOBS: readonly ThermostatKnob[] = ['innerCycles', 'outerSteps', 'haltThreshold', 'concurrency']
 const HALT_STEP = 0.05
 
 /** The positions of one knob, lowest first. Whole steps: none is so small that rounding swallows it. */
-function positions(limits: ThermostatLimits, knob: Knob): number[] {
+function positions(limits: ThermostatLimits, knob: ThermostatKnob): number[] {
   const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i)
   if (knob === 'innerCycles') return range(limits.min_inner_cycles, limits.max_inner_cycles)
   if (knob === 'outerSteps') return range(limits.min_outer_steps, limits.max_outer_steps)
@@ -25,11 +23,16 @@ function positions(limits: ThermostatLimits, knob: Knob): number[] {
  */
 export function depthLadder(limits: ThermostatLimits, maxCycles: number): DepthSettings[] {
   const scale = Object.fromEntries(KNOBS.map((knob) => [knob, positions(limits, knob)])) as Record<
-    Knob,
+    ThermostatKnob,
     number[]
   >
-  const index: Record<Knob, number> = { innerCycles: 0, outerSteps: 0, haltThreshold: 0, concurrency: 0 }
-  const settingsAt = (at: Record<Knob, number>): DepthSettings => ({
+  const index: Record<ThermostatKnob, number> = {
+    innerCycles: 0,
+    outerSteps: 0,
+    haltThreshold: 0,
+    concurrency: 0,
+  }
+  const settingsAt = (at: Record<ThermostatKnob, number>): DepthSettings => ({
     innerCycles: scale.innerCycles[at.innerCycles] ?? 1,
     outerSteps: scale.outerSteps[at.outerSteps] ?? 1,
     haltThreshold: scale.haltThreshold[at.haltThreshold] ?? 0,
@@ -42,7 +45,7 @@ export function depthLadder(limits: ThermostatLimits, maxCycles: number): DepthS
       const { innerCycles, outerSteps } = settingsAt({ ...index, [knob]: index[knob] + 1 })
       return innerCycles * outerSteps <= maxCycles
     })
-    const progress = (knob: Knob): number => index[knob] / (scale[knob].length - 1)
+    const progress = (knob: ThermostatKnob): number => index[knob] / (scale[knob].length - 1)
     const [knob] = next.toSorted((a, b) => progress(a) - progress(b))
     if (knob === undefined) return rungs
     index[knob]++
@@ -56,16 +59,19 @@ export function rungOf(ladder: readonly DepthSettings[], settings: DepthSettings
   return Math.max(0, ladder.findLastIndex(fits))
 }
 
-const KNOB_NAMES: Record<Knob, string> = {
+const KNOB_NAMES: Record<ThermostatKnob, string> = {
   innerCycles: 'inner cycles',
   outerSteps: 'outer steps',
   haltThreshold: 'halting threshold',
   concurrency: 'thoughts side by side',
 }
 
+export function changesOf(from: DepthSettings, to: DepthSettings): ThermostatChange[] {
+  return KNOBS.flatMap((knob) => (from[knob] === to[knob] ? [] : [{ knob, from: from[knob], to: to[knob] }]))
+}
+
 /** “Inner cycles 5 → 6, outer steps 2 → 3” */
-export function describeChange(from: DepthSettings, to: DepthSettings): string {
-  const changed = KNOBS.filter((knob) => from[knob] !== to[knob])
-  const text = changed.map((knob) => `${KNOB_NAMES[knob]} ${from[knob]} → ${to[knob]}`).join(', ')
+export function describeChanges(changes: readonly ThermostatChange[]): string {
+  const text = changes.map(({ knob, from, to }) => `${KNOB_NAMES[knob]} ${from} → ${to}`).join(', ')
   return text.charAt(0).toUpperCase() + text.slice(1)
 }

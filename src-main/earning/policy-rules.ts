@@ -25,8 +25,8 @@ export interface EarningSnapshot {
   /** 0 to 1 of all cores. */
   cpuByOthers: Reading<number>
   memoryAvailableBytes: Reading<number>
-  /** Hottest of the GPUs. */
-  gpuTemperatureC: Reading<{ gpuId: string; celsius: number }>
+  /** Of every GPU that tells it. */
+  gpuTemperaturesC: Reading<readonly { gpuId: string; celsius: number }[]>
   cpuTemperatureC: Reading<number>
   /** Expected, in the owner's currency; `problem` is `no-price`, `no-energy` or `not-measured-yet`. */
   profitPerKwh: Reading<number>
@@ -128,7 +128,7 @@ export function findings(input: PolicyInput, inForce: InForce): Finding[] {
     rule('heat', policy.stopWhenHot, heatRule(snapshot), { urgent: true, unknownStops: false }),
     rule(
       'gpu-temperature',
-      policy.maxGpuTemperatureC !== null,
+      limitsGpuTemperature(policy),
       gpuTemperatureRule(snapshot, policy, inForce('gpu-temperature')),
       { urgent: true },
     ),
@@ -216,17 +216,35 @@ function heatRule({ thermal }: EarningSnapshot): Found {
   return isHot ? blocked('too-hot', { state: thermal.value }) : CLEAR
 }
 
+/** Every GPU that may be used has its own limit, or that of all; those that the engine leaves alone may be hot. */
 function gpuTemperatureRule(
-  { gpuTemperatureC }: EarningSnapshot,
-  { maxGpuTemperatureC }: EarningPolicy,
+  { gpuTemperaturesC }: EarningSnapshot,
+  { maxGpuTemperatureC, gpus }: EarningPolicy,
   held: boolean,
 ): Found {
-  const limit = maxGpuTemperatureC ?? Number.POSITIVE_INFINITY
-  if (!gpuTemperatureC.known) return cannotTell(gpuTemperatureC, 'gpu-temperature-unknown', { limit })
-  const { gpuId, celsius } = gpuTemperatureC.value
-  const isHot = celsius > limit - (held ? TEMPERATURE_BAND_C : 0)
-  return isHot ? blocked('gpu-too-hot', { celsius, limit, gpuId }) : CLEAR
+  const ruleOf = (gpuId: string) => gpus.find(({ id }) => id === gpuId)
+  const limitOf = (gpuId: string) => ruleOf(gpuId)?.maxTemperatureC ?? maxGpuTemperatureC
+  const own = gpus.filter(({ use, maxTemperatureC }) => use && maxTemperatureC !== null)
+  const told = gpuTemperaturesC.known ? gpuTemperaturesC.value : []
+  const silent = own.find(({ id }) => !told.some(({ gpuId }) => gpuId === id))
+  if (!gpuTemperaturesC.known || silent) {
+    const limit = silent?.maxTemperatureC ?? maxGpuTemperatureC ?? 0
+    const reading = gpuTemperaturesC.known ? { problem: 'no-sensor' } : gpuTemperaturesC
+    return cannotTell(reading, 'gpu-temperature-unknown', { limit })
+  }
+  const found = told.flatMap(({ gpuId, celsius }) => {
+    const limit = limitOf(gpuId)
+    return limit === null || ruleOf(gpuId)?.use === false ? [] : [{ gpuId, celsius, limit }]
+  })
+  const [worst] = found.sort((a, b) => b.celsius - b.limit - (a.celsius - a.limit))
+  if (!worst) return CLEAR
+  const isHot = worst.celsius > worst.limit - (held ? TEMPERATURE_BAND_C : 0)
+  return isHot ? blocked('gpu-too-hot', { ...worst }) : CLEAR
 }
+
+/** Whether any GPU has a limit of heat. */
+export const limitsGpuTemperature = ({ maxGpuTemperatureC, gpus }: EarningPolicy): boolean =>
+  maxGpuTemperatureC !== null || gpus.some(({ use, maxTemperatureC }) => use && maxTemperatureC !== null)
 
 function cpuTemperatureRule(
   { cpuTemperatureC }: EarningSnapshot,

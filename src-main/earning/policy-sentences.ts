@@ -1,7 +1,8 @@
 import type { EarningReasonCode, ReasonParams } from '../../src-preload/contract/index.ts'
+import { fillSentence } from '../kernel/index.ts'
 
 /** English sentences. Times are left to the reader's clock: the window and the tray say them from the parameters. */
-const SENTENCES: Readonly<Record<EarningReasonCode, string>> = {
+export const REASON_SENTENCES: Readonly<Record<EarningReasonCode, string>> = {
   earning: 'Earning: guests are served.',
   paused: 'Paused by you. Press Resume to earn again.',
   finishing: 'Finishing: running answers end, then the host pauses. New ones are refused.',
@@ -48,5 +49,5 @@ const SENTENCES: Readonly<Record<EarningReasonCode, string>> = {
 
 /** One sentence for a person: why the host is, or is not, earning. */
 export function reasonSentence(code: EarningReasonCode, params: ReasonParams): string {
-  return SENTENCES[code].replaceAll(/\{(\w+)\}/g, (_whole, name: string) => String(params[name] ?? '?'))
+  return fillSentence(REASON_SENTENCES[code], params)
 }

@@ -2,6 +2,8 @@ import {
   type EarningPolicy,
   type EarningPolicyChange,
   type EarningSchedule,
+  gpuRulesIn,
+  gpuRulesText,
   type OwnerChange,
   type OwnerValues,
   type ScheduleWindow,
@@ -28,6 +30,7 @@ const KEYS = {
   minFreeMemoryGib: 'earning.min_free_memory_gib',
   maxGpuTemperatureC: 'earning.max_gpu_temperature_c',
   maxCpuTemperatureC: 'earning.max_cpu_temperature_c',
+  gpus: 'earning.gpus',
   maxModelMemoryGib: 'earning.max_model_memory_gib',
   minProfitPerKwh: 'earning.min_profit_per_kwh',
   morningAt: 'earning.morning_at',
@@ -56,6 +59,7 @@ export function policyOf({ earning, schedule }: Pick<OwnerValues, 'earning' | 's
     minFreeMemoryGib: earning.min_free_memory_gib,
     maxGpuTemperatureC: earning.max_gpu_temperature_c,
     maxCpuTemperatureC: earning.max_cpu_temperature_c,
+    gpus: gpuRulesIn(earning.gpus) ?? [],
     maxModelMemoryGib: earning.max_model_memory_gib,
     minProfitPerKwh: earning.min_profit_per_kwh,
     morningAt: earning.morning_at,
@@ -68,11 +72,11 @@ export function policyOf({ earning, schedule }: Pick<OwnerValues, 'earning' | 's
 }
 
 /** What has to be changed in `owner.yaml`. */
-export function ownerChanges({ schedule, ...values }: EarningPolicyChange): OwnerChange[] {
-  const changes: OwnerChange[] = []
+export function ownerChanges({ schedule, gpus, ...values }: EarningPolicyChange): OwnerChange[] {
+  const changes: OwnerChange[] = gpus === undefined ? [] : [{ key: KEYS.gpus, value: gpuRulesText(gpus) }]
   for (const [name, value] of Object.entries(values)) {
     if (value === undefined) continue
-    const key = KEYS[name as keyof typeof KEYS]
+    const key = KEYS[name as Exclude<keyof typeof KEYS, 'gpus'>]
     changes.push({ key, value: Array.isArray(value) ? value.join(', ') : value })
   }
   for (const [day, windows] of Object.entries(schedule ?? {})) {

@@ -27,6 +27,15 @@ function input({ policy, snapshot, ...rest }: Change, atMs = T): PolicyInput {
 }
 const first = (change: Change): PolicyResult => decideEarning(INITIAL_POLICY_STATE, input(change))
 
+const FREE_GPU = { use: true, maxMemoryGib: null, maxTemperatureC: null }
+const TWO_GPUS = known(
+  [
+    { gpuId: 'a', celsius: 60 },
+    { gpuId: 'b', celsius: 81 },
+  ],
+  T,
+)
+
 describe('one look', () => {
   it.each<
     [name: string, change: Change, action: string, code: EarningReasonCode, unload: boolean, own: boolean]
@@ -179,13 +188,45 @@ describe('one look', () => {
       'a hot GPU',
       {
         policy: { maxGpuTemperatureC: 80 },
-        snapshot: { gpuTemperatureC: known({ gpuId: 'b', celsius: 81 }, T) },
+        snapshot: { gpuTemperaturesC: TWO_GPUS },
       },
       ...(['stop', 'gpu-too-hot', true, false] as const),
     ],
     [
+      'a GPU above its own limit, though below that of all',
+      {
+        policy: { maxGpuTemperatureC: 90, gpus: [{ ...FREE_GPU, id: 'b', maxTemperatureC: 70 }] },
+        snapshot: { gpuTemperaturesC: TWO_GPUS },
+      },
+      ...(['stop', 'gpu-too-hot', true, false] as const),
+    ],
+    [
+      'a hot GPU that is kept from the engine: somebody plays on it',
+      {
+        policy: { maxGpuTemperatureC: 70, gpus: [{ ...FREE_GPU, id: 'b', use: false }] },
+        snapshot: { gpuTemperaturesC: TWO_GPUS },
+      },
+      ...(['serve', 'earning', false, true] as const),
+    ],
+    [
+      'a hot GPU whose own limit is above that of all',
+      {
+        policy: { maxGpuTemperatureC: 70, gpus: [{ ...FREE_GPU, id: 'b', maxTemperatureC: 85 }] },
+        snapshot: { gpuTemperaturesC: TWO_GPUS },
+      },
+      ...(['serve', 'earning', false, true] as const),
+    ],
+    [
+      'a limit for one GPU that says nothing',
+      {
+        policy: { gpus: [{ ...FREE_GPU, id: 'c', maxTemperatureC: 85 }] },
+        snapshot: { gpuTemperaturesC: TWO_GPUS },
+      },
+      ...(['stop', 'gpu-temperature-unknown', true, false] as const),
+    ],
+    [
       'a limit for the GPU that cannot be checked',
-      { policy: { maxGpuTemperatureC: 80 }, snapshot: { gpuTemperatureC: unknown('no-sensor', T) } },
+      { policy: { maxGpuTemperatureC: 80 }, snapshot: { gpuTemperaturesC: unknown('no-sensor', T) } },
       ...(['stop', 'gpu-temperature-unknown', true, false] as const),
     ],
     [
@@ -390,7 +431,7 @@ describe('over time', () => {
                     look.battery === null ? null : { onBattery: look.battery, percent: 50 },
                     null,
                   ),
-                  gpuTemperatureC: known({ gpuId: 'a', celsius: look.celsius }, atMs),
+                  gpuTemperaturesC: known([{ gpuId: 'a', celsius: look.celsius }], atMs),
                   cpuByOthers: known(look.cpu, atMs),
                   exclusiveApp: look.app === undefined ? unknown('not-told', atMs) : known(look.app, atMs),
                   memoryAvailableBytes: known(look.freeGib * GIB, atMs),

@@ -253,8 +253,8 @@ it('the state follows from the journaled events alone', () => {
         trials.run(changes)
         journal.push(JSON.stringify(job(changes)))
         if (trials.sentinel.pause && !sentinel.pause) {
-          const { guardrail, reason, nextStep, atMs } = trials.sentinel.pause
-          journal.push(JSON.stringify({ kind: 'earning.paused', guardrail, reason, nextStep, atMs }))
+          const { atMs, ...pause } = trials.sentinel.pause
+          journal.push(JSON.stringify({ kind: 'earning.paused', atMs, ...pause }))
         }
       }
       const replayed = journal

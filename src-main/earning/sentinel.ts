@@ -1,13 +1,17 @@
-import type {
+import {
   GuardrailName,
-  GuardrailView,
-  OwnerValues,
-  SentinelLevel,
-  SentinelView,
+  type GuardrailView,
+  type GuardSentenceCode,
+  type OwnerValues,
+  type ReasonParams,
+  SentinelCode,
+  type SentinelLevel,
+  type SentinelView,
 } from '../../src-preload/contract/index.ts'
 import { TiramiError } from '../kernel/index.ts'
 import type { CostEvent, EarningEvent, JobEvent, UnpaidEvent } from './events.ts'
 import { type Return, type ReturnSample, returnOf } from './roi.ts'
+import { GUARD_SENTENCES, guardrailSentence, SENTINEL_SENTENCES } from './sentinel-sentences.ts'
 
 export type SentinelLimits = OwnerValues['sentinel']
 
@@ -20,7 +24,7 @@ export interface SentinelState {
   /** The latest time of any event: a clock set back makes no day new. */
   atMs: number
   /** Latched: only the owner takes it away. */
-  pause: { guardrail: GuardrailName; reason: string; nextStep: string; atMs: number } | null
+  pause: (Omit<Breach, 'params'> & { params?: ReasonParams; atMs: number }) | null
   /** Latest jobs of others whose value and electricity are known, oldest first. */
   samples: readonly SentinelSample[]
   /** Slowness of the latest jobs, milliseconds. */
@@ -72,10 +76,8 @@ export function applyToSentinel(state: SentinelState, event: EarningEvent): Sent
       return { ...today, atMs, costToday: today.costToday + (event.cost ?? 0) }
     }
     case 'earning.paused': {
-      const { guardrail, reason, nextStep } = event
-      return state.pause
-        ? { ...state, atMs }
-        : { ...state, atMs, pause: { guardrail, reason, nextStep, atMs } }
+      const { kind: _, ...pause } = event
+      return state.pause ? { ...state, atMs } : { ...state, atMs, pause: { ...pause, atMs } }
     }
     case 'earning.resumed':
       return { ...state, atMs, pause: null, samples: [], latenciesMs: [], lastCycles: 0, failureStreak: 0 }
@@ -119,6 +121,8 @@ interface Breach {
   guardrail: GuardrailName
   reason: string
   nextStep: string
+  /** Figures of the guardrail. */
+  params: ReasonParams
 }
 
 /** Pauses on the job, or its cost, that goes past a limit. @returns it, and the pause if there is one */
@@ -149,8 +153,8 @@ export function decideResume(state: SentinelState, limits: SentinelLimits, nowMs
   if (!now.pause) return []
   const spent = budgetBreach(now, limits)
   if (spent) {
-    const { reason, nextStep } = spent
-    throw new TiramiError('SENTINEL_STILL_RED', reason, { nextStep, httpStatus: 409 })
+    const { reason, nextStep, params } = spent
+    throw new TiramiError('SENTINEL_STILL_RED', reason, { nextStep, params, httpStatus: 409 })
   }
   return [{ kind: 'earning.resumed', atMs: now.atMs }]
 }
@@ -173,30 +177,17 @@ function pausedEvent(breach: Breach, atMs: number): EarningEvent {
   return { kind: 'earning.paused', atMs, ...breach }
 }
 
-const RESUME = 'then resume the sentinel in the owner’s console.'
+/** @param count how many jobs the figure is over */
+function breachOf(guardrail: GuardrailName, value: number, limit: number, count?: number): Breach {
+  const params = { value, limit, ...(count === undefined ? {} : { count }) }
+  const { reason, nextStep } = SENTINEL_SENTENCES[`red.${guardrail}`]
+  return { guardrail, reason: guardrailSentence(reason, guardrail, params), nextStep, params }
+}
 
 function jobBreach(job: JobEvent, limits: SentinelLimits): Breach | null {
-  if (!job.valid) {
-    return {
-      guardrail: 'metrics',
-      reason: 'A job reported figures that cannot be: a defect, since nothing can be judged by them.',
-      nextStep: `Report it with the time it happened; ${RESUME}`,
-    }
-  }
-  if (job.cycles > limits.max_cycles) {
-    return {
-      guardrail: 'recursion',
-      reason: `A job spent ${job.cycles} network calls; at most ${limits.max_cycles} are allowed.`,
-      nextStep: `Raise sentinel.max_cycles if that was wanted, ${RESUME}`,
-    }
-  }
-  if (job.latencyMs > limits.max_latency_ms) {
-    return {
-      guardrail: 'latency',
-      reason: `A job took ${seconds(job.latencyMs)}; at most ${seconds(limits.max_latency_ms)} are allowed.`,
-      nextStep: `See what keeps the machine busy or raise sentinel.max_latency_ms, ${RESUME}`,
-    }
-  }
+  if (!job.valid) return { guardrail: 'metrics', ...SENTINEL_SENTENCES['red.metrics'], params: {} }
+  if (job.cycles > limits.max_cycles) return breachOf('recursion', job.cycles, limits.max_cycles)
+  if (job.latencyMs > limits.max_latency_ms) return breachOf('latency', job.latencyMs, limits.max_latency_ms)
   return null
 }
 
@@ -205,30 +196,17 @@ function standingBreach(state: SentinelState, limits: SentinelLimits): Breach | 
   const spent = budgetBreach(state, limits)
   if (spent) return spent
   const roi = windowReturn(state, limits)
-  if (roi !== null && roi.net !== null && roi.net < limits.roi_floor) {
-    return {
-      guardrail: 'roi_floor',
-      reason: `The return of the last ${roi.samples} jobs is ${factor(roi.net)}, below the floor of ${factor(limits.roi_floor)}.`,
-      nextStep: `Check the prices in the owner’s console or choose a smaller model, ${RESUME}`,
-    }
-  }
-  if (state.failureStreak >= limits.failure_streak) {
-    return {
-      guardrail: 'failure_streak',
-      reason: `${state.failureStreak} jobs in a row have failed.`,
-      nextStep: `Restart the model or choose another one, ${RESUME}`,
-    }
-  }
-  return null
+  if (roi !== null && roi.net !== null && roi.net < limits.roi_floor)
+    return breachOf('roi_floor', roi.net, limits.roi_floor, roi.samples)
+  const { failureStreak } = state
+  return failureStreak >= limits.failure_streak
+    ? breachOf('failure_streak', failureStreak, limits.failure_streak)
+    : null
 }
 
 function budgetBreach(state: SentinelState, limits: SentinelLimits): Breach | null {
   if (limits.daily_budget === null || state.costToday <= limits.daily_budget) return null
-  return {
-    guardrail: 'daily_budget',
-    reason: `Electricity cost ${money(state.costToday)} today; the daily budget is ${money(limits.daily_budget)}.`,
-    nextStep: `Raise sentinel.daily_budget or wait for 00:00 UTC, ${RESUME}`,
-  }
+  return breachOf('daily_budget', state.costToday, limits.daily_budget)
 }
 
 /** Null before there are enough samples to judge by. */
@@ -246,13 +224,9 @@ export function sentinelView(
 ): SentinelView {
   const now = at(state, nowMs)
   const guardrails = guardrailsOf(now, limits)
-  const worst = guardrails.find(({ level }) => level === 'amber')
-  const { pause } = now
   return {
-    level: pause ? 'red' : worst ? 'amber' : 'green',
-    reason: pause?.reason ?? worst?.sentence ?? 'All guardrails are within their limits.',
-    nextStep: pause?.nextStep ?? (worst ? AMBER_STEPS[worst.name] : 'Nothing to do.'),
-    pausedAtMs: pause?.atMs ?? null,
+    ...verdictOf(now, guardrails),
+    pausedAtMs: now.pause?.atMs ?? null,
     guardrails,
     roi: roiView(now, limits),
     costToday: now.costToday,
@@ -261,13 +235,19 @@ export function sentinelView(
   }
 }
 
-const AMBER_STEPS: Record<GuardrailName, string> = {
-  daily_budget: 'Raise sentinel.daily_budget if today may cost more.',
-  recursion: 'Nothing to do.',
-  metrics: 'Nothing to do.',
-  latency: 'See what else keeps the machine busy.',
-  roi_floor: 'Check the prices in the owner’s console.',
-  failure_streak: 'See why jobs fail before more do.',
+type Verdict = Pick<SentinelView, 'level' | 'code' | 'params' | 'reason' | 'nextStep'>
+
+function verdictOf({ pause }: SentinelState, guardrails: readonly GuardrailView[]): Verdict {
+  if (pause) {
+    const { guardrail, reason, nextStep, params = {} } = pause
+    return { level: 'red', code: `red.${guardrail}`, params, reason, nextStep }
+  }
+  for (const { name, level, params, sentence } of guardrails) {
+    const code = SentinelCode.safeParse(`amber.${name}`).data
+    if (level !== 'amber' || code === undefined) continue
+    return { level, code, params, reason: sentence, nextStep: SENTINEL_SENTENCES[code].nextStep }
+  }
+  return { level: 'green', code: 'green', params: {}, ...SENTINEL_SENTENCES.green }
 }
 
 function roiView(state: SentinelState, limits: SentinelLimits): SentinelView['roi'] {
@@ -287,70 +267,61 @@ const finite = (value: number | null): number | null =>
   value !== null && Number.isFinite(value) ? value : null
 
 function guardrailsOf(state: SentinelState, limits: SentinelLimits): GuardrailView[] {
-  const isRed = (name: GuardrailName): boolean => state.pause?.guardrail === name
   const view = (
-    name: GuardrailName,
+    code: GuardSentenceCode,
     near: boolean,
     value: number | null,
     limit: number | null,
-    sentence: string,
+    counts: ReasonParams = {},
   ): GuardrailView => {
-    const level: SentinelLevel = isRed(name) ? 'red' : near ? 'amber' : 'green'
-    return { name, level, value, limit, sentence }
+    const name = GuardrailName.parse(code.split('.')[0])
+    const isRed = state.pause?.guardrail === name
+    const level: SentinelLevel = isRed ? 'red' : near ? 'amber' : 'green'
+    const figures = [
+      ...(value === null ? [] : [['value', value] as const]),
+      ...(limit === null ? [] : [['limit', limit] as const]),
+    ]
+    const params: ReasonParams = { ...Object.fromEntries(figures), ...counts }
+    const sentence = guardrailSentence(GUARD_SENTENCES[code], name, params)
+    return { name, level, value, limit, sentence, code, params }
   }
   const slowestMs = state.latenciesMs.length > 0 ? Math.max(...state.latenciesMs) : null
   const budget = limits.daily_budget
   const roi = windowReturn(state, limits)
+  const isJudged = roi !== null && roi.net !== null
   const nearFloor = roi?.gross != null && roi.gross < (limits.roi_floor + 1) * (2 - AMBER)
   const warnAt = limits.failure_streak - AMBER_FAILURES
   return [
     view(
-      'daily_budget',
+      budget === null ? 'daily_budget.unlimited' : 'daily_budget.reading',
       budget !== null && budget > 0 && state.costToday >= AMBER * budget,
       state.costToday,
       budget,
-      budget === null
-        ? `Electricity cost ${money(state.costToday)} today; there is no daily budget.`
-        : `Electricity cost ${money(state.costToday)} of ${money(budget)} today.`,
     ),
     // The host keeps to this limit by itself, so being near it means nothing.
+    view('recursion.reading', false, state.lastCycles, limits.max_cycles),
+    view('metrics.reading', false, null, null),
     view(
-      'recursion',
-      false,
-      state.lastCycles,
-      limits.max_cycles,
-      `The last job spent ${state.lastCycles} of ${limits.max_cycles} network calls.`,
-    ),
-    view('metrics', false, null, null, 'Every job’s figures make sense.'),
-    view(
-      'latency',
+      slowestMs === null ? 'latency.unmeasured' : 'latency.reading',
       slowestMs !== null && slowestMs >= AMBER * limits.max_latency_ms,
       slowestMs,
       limits.max_latency_ms,
-      slowestMs === null
-        ? 'No job has ended yet.'
-        : `The slowest of the last ${state.latenciesMs.length} jobs took ${seconds(slowestMs)} of ${seconds(limits.max_latency_ms)}.`,
+      { count: state.latenciesMs.length },
     ),
     view(
-      'roi_floor',
+      isJudged ? 'roi_floor.reading' : 'roi_floor.unmeasured',
       nearFloor,
       finite(roi?.net ?? null),
       limits.roi_floor,
-      roi?.net == null
-        ? `The return is not judged yet: ${Math.min(state.samples.length, limits.min_samples)} of ${limits.min_samples} jobs have a price and an energy figure.`
-        : `The return of the last ${roi.samples} jobs is ${factor(roi.net)}; the floor is ${factor(limits.roi_floor)}.`,
+      isJudged
+        ? { count: roi.samples }
+        : { count: Math.min(state.samples.length, limits.min_samples), needed: limits.min_samples },
     ),
     view(
-      'failure_streak',
+      'failure_streak.reading',
       warnAt > 0 && state.failureStreak >= warnAt,
       state.failureStreak,
       limits.failure_streak,
-      `${state.failureStreak} of ${limits.failure_streak} failures in a row.`,
     ),
   ]
 }
-
-const seconds = (ms: number): string => (ms < 10_000 ? `${Math.round(ms)} ms` : `${Math.round(ms / 1000)} s`)
-/** Significant digits, not decimals: a job's electricity may cost a millionth. */
-const money = (amount: number): string => String(Number(amount.toPrecision(6)))
-const factor = (net: number): string => String(Number(net.toPrecision(3)))

@@ -1,8 +1,14 @@
-import type { ThermostatView } from '../../src-preload/contract/index.ts'
+import type {
+  ReasonParams,
+  ThermostatChange,
+  ThermostatCode,
+  ThermostatView,
+} from '../../src-preload/contract/index.ts'
 import type { AdjustedEvent, DepthSettings, EarningEvent } from './events.ts'
-import { depthLadder, describeChange, rungOf, type ThermostatLimits } from './ladder.ts'
+import { changesOf, depthLadder, describeChanges, rungOf, type ThermostatLimits } from './ladder.ts'
 import { type ReturnSample, returnOf } from './roi.ts'
 import { sampleOf } from './sentinel.ts'
+import { thermostatSentence } from './thermostat-sentences.ts'
 
 /** What the thermostat obeys. */
 export interface ThermostatBounds {
@@ -26,6 +32,8 @@ export interface ThermostatState {
   windowsSinceFall: number
   holdoffWindows: number
   sentence: string | null
+  /** Null: nothing has changed yet, or an event of an earlier version did not say. */
+  why: { code: ThermostatCode; params: ReasonParams; changes: readonly ThermostatChange[] } | null
   changedAtMs: number | null
 }
 
@@ -38,6 +46,7 @@ export const INITIAL_THERMOSTAT: ThermostatState = {
   windowsSinceFall: 0,
   holdoffWindows: 0,
   sentence: null,
+  why: null,
   changedAtMs: null,
 }
 
@@ -65,7 +74,17 @@ export function applyToThermostat(state: ThermostatState, event: EarningEvent): 
 }
 
 function adjusted(state: ThermostatState, event: AdjustedEvent): ThermostatState {
-  const { settings, direction, windows, holdoffWindows, sentence, atMs } = event
+  const {
+    settings,
+    direction,
+    windows,
+    holdoffWindows,
+    sentence,
+    atMs,
+    code,
+    params = {},
+    changes = [],
+  } = event
   return {
     settings,
     samples: [],
@@ -75,6 +94,7 @@ function adjusted(state: ThermostatState, event: AdjustedEvent): ThermostatState
     windowsSinceFall: direction === 'shallower' ? 0 : state.windowsSinceFall + windows,
     holdoffWindows,
     sentence,
+    why: code ? { code, params, changes } : null,
     changedAtMs: atMs,
   }
 }
@@ -94,7 +114,7 @@ export function decideDepth(
   if (context.forced) return []
   const { limits, maxLatencyMs } = bounds
   const windows = Math.floor(state.sampleCount / limits.window_jobs)
-  const step = (by: 1 | -1, because: string): EarningEvent[] => {
+  const step = (by: 1 | -1, code: ThermostatCode, params: ReasonParams): EarningEvent[] => {
     const ladder = depthLadder(limits, bounds.maxCycles)
     const settings = settingsOf(state, bounds)
     const next = ladder[rungOf(ladder, settings) + by]
@@ -107,27 +127,29 @@ export function decideDepth(
         direction: by > 0 ? 'deeper' : 'shallower',
         windows,
         holdoffWindows: by > 0 ? state.holdoffWindows : holdoffAfterFall(state, windows),
-        sentence: `${describeChange(settings, next)}: ${because}`,
+        ...explained(changesOf(settings, next), code, params),
       },
     ]
   }
   if (state.slowestMs > TOO_SLOW * maxLatencyMs) {
-    return step(
-      -1,
-      `a job took ${Math.round(state.slowestMs)} ms, close to the ceiling of ${maxLatencyMs} ms.`,
-    )
+    return step(-1, 'too-slow', { latencyMs: Math.round(state.slowestMs), ceilingMs: maxLatencyMs })
   }
   if (state.sampleCount === 0 || state.sampleCount % limits.window_jobs !== 0) return []
   const { gross } = returnOf(state.samples.slice(-limits.window_jobs))
   if (gross === null) return []
   const target = limits.target_roi + 1
-  const why = (where: string) =>
-    `over ${limits.window_jobs} jobs value was ${round(gross)} times the electricity, ${where} ${round(target)}.`
-  if (gross < target * (1 - limits.hysteresis)) return step(-1, why('below the target of'))
+  const figures = { jobs: limits.window_jobs, gross: round(gross), target: round(target) }
+  if (gross < target * (1 - limits.hysteresis)) return step(-1, 'below-target', figures)
   if (gross <= target * (1 + limits.hysteresis) || state.slowestMs > SLOW * maxLatencyMs) return []
   const waited = state.windowsSinceFall + windows
   if (!state.wentDeeper && waited <= decayed(state.holdoffWindows, waited)) return []
-  return step(1, why('above the target of'))
+  return step(1, 'above-target', figures)
+}
+
+/** What has changed and why, in English and for a program. */
+function explained(changes: ThermostatChange[], code: ThermostatCode, params: ReasonParams = {}) {
+  const sentence = `${describeChanges(changes)}: ${thermostatSentence(code, params)}`
+  return { sentence, code, params, changes }
 }
 
 function holdoffAfterFall(state: ThermostatState, windows: number): number {
@@ -147,9 +169,8 @@ export function decideBounds(
 ): EarningEvent[] {
   if (!state.settings) return []
   const settings = settingsOf(state, bounds)
-  const change = describeChange(state.settings, settings)
-  if (change === '') return []
-  const sentence = `${change}: the owner changed the bounds.`
+  const changes = changesOf(state.settings, settings)
+  if (changes.length === 0) return []
   const { holdoffWindows } = state
   return [
     {
@@ -159,7 +180,7 @@ export function decideBounds(
       direction: 'bounds',
       windows: 0,
       holdoffWindows,
-      sentence,
+      ...explained(changes, 'bounds'),
     },
   ]
 }
@@ -182,14 +203,19 @@ export function thermostatView(
   forced: boolean,
 ): ThermostatView {
   const settings = forced ? fullDepth(bounds) : settingsOf(state, bounds)
-  const own = state.sentence ?? 'Nothing has been measured yet; this is the middle of the range.'
-  return {
-    ...settings,
-    forced,
-    sentence: forced ? 'The owner forced full depth.' : own,
-    changedAtMs: state.changedAtMs,
-  }
+  return { ...settings, forced, ...whyOf(state, forced), changedAtMs: state.changedAtMs }
 }
 
-const round = (value: number): string =>
-  Number.isFinite(value) ? String(Number(value.toPrecision(3))) : 'infinitely many'
+function whyOf(
+  { sentence, why }: ThermostatState,
+  forced: boolean,
+): Pick<ThermostatView, 'sentence' | 'code' | 'params' | 'changes'> {
+  if (!forced && sentence !== null)
+    return { sentence, code: null, params: {}, ...why, changes: [...(why?.changes ?? [])] }
+  const code = forced ? 'forced' : 'unmeasured'
+  return { sentence: thermostatSentence(code), code, params: {}, changes: [] }
+}
+
+/** Three digits; JSON has no infinity. */
+const round = (value: number): number | string =>
+  Number.isFinite(value) ? Number(value.toPrecision(3)) : '∞'

@@ -1,3 +1,4 @@
+import { fillSentence, type SentenceParams } from '../kernel/index.ts'
 import type { Backend, Gpu, Hardware } from './types.ts'
 
 export interface ComputeState {
@@ -7,10 +8,65 @@ export interface ComputeState {
   expectedBackend: Backend
   /** The engine computes with less than the machine has. */
   degraded: boolean
-  /** For a person. */
+  /** For a person, in English. */
   sentence: string
   /** Null when there is nothing to do. */
   nextStep: string | null
+  /** The same for a program: `params` are what both mention. */
+  code: ComputeCode
+  params: SentenceParams
+}
+
+/** Stable: the window has sentences for each. */
+export type ComputeCode = keyof typeof COMPUTE_SENTENCES
+
+/** English. `backend` and `expected` are backends, `gpu` is a name, `vendor` in capitals. */
+export const COMPUTE_SENTENCES = {
+  unreported: { sentence: 'The engine has not yet said what it computes with.', nextStep: null },
+  cpu: {
+    sentence: 'The engine computes on the CPU: this machine has no GPU that it can use.',
+    nextStep: null,
+  },
+  backend: { sentence: 'The engine computes with {backend}.', nextStep: null },
+  gpu: { sentence: 'The engine computes with {backend} on {gpu}.', nextStep: null },
+  'kept-off': { sentence: 'The engine computes on the CPU: you keep its GPUs for yourself.', nextStep: null },
+  'not-addressable': {
+    sentence:
+      'The engine computes on the CPU: one GPU is to be left alone, and only NVIDIA’s driver can be told which.',
+    nextStep: 'Allow every GPU of this computer, or take the limit of memory away.',
+  },
+  elsewhere: { sentence: 'The server at {server} computes.', nextStep: null },
+  'no-driver': {
+    sentence:
+      "This machine has {gpu}, but the engine computes on {backend}: the GPU's driver is missing or does not answer.",
+    nextStep: 'Install or update the {vendor} driver, restart the computer, then restart the engine.',
+  },
+  'cpu-instead': {
+    sentence: 'This machine has {gpu}, but the engine computes on the CPU instead of {expected}.',
+    nextStep:
+      'Check that the engine is allowed to use the GPU and that other programs leave it memory, then restart the engine.',
+  },
+  'backend-instead': {
+    sentence: 'This machine has {gpu}, but the engine computes with {backend} instead of {expected}.',
+    nextStep: 'Update the driver so that {expected} can be used, then restart the engine.',
+  },
+} as const satisfies Record<string, { sentence: string; nextStep: string | null }>
+
+/** A sentence about what computes, with its code. */
+export function computeWords(
+  code: ComputeCode,
+  params: SentenceParams = {},
+): Pick<ComputeState, 'code' | 'params' | 'sentence' | 'nextStep'> {
+  const named = Object.fromEntries(
+    Object.entries(params).map(([name, value]) => [name, NAMES[value as Backend] ?? value]),
+  )
+  const { sentence, nextStep } = COMPUTE_SENTENCES[code]
+  return {
+    code,
+    params,
+    sentence: fillSentence(sentence, named),
+    nextStep: nextStep && fillSentence(nextStep, named),
+  }
 }
 
 const NAMES: Record<Backend, string> = { metal: 'Metal', cuda: 'CUDA', vulkan: 'Vulkan', cpu: 'the CPU' }
@@ -25,6 +81,10 @@ function backendsOf(
   // Intel's integrated graphics are no faster than the CPU beside them.
   return gpu.vendor === 'amd' || (gpu.vendor === 'intel' && !gpu.isUnified) ? ['vulkan'] : []
 }
+
+/** Whether the engine could use it, were its driver there. */
+export const canCompute = (gpu: Gpu, machine: Pick<Hardware, 'platform' | 'architecture'>): boolean =>
+  backendsOf(gpu, machine).length > 0
 
 const RANKING: readonly Backend[] = ['metal', 'cuda', 'vulkan', 'cpu']
 
@@ -42,32 +102,23 @@ export function computeState(
   const expectedBackend = candidateBackends(hardware)[0] ?? 'cpu'
   const gpu = hardware.gpus.find((candidate) => backendsOf(candidate, hardware)[0] === expectedBackend)
   const { backend } = engine
-  if (backend === null) {
-    const sentence = 'The engine has not yet said what it computes with.'
-    return { backend, expectedBackend, degraded: false, sentence, nextStep: null }
-  }
+  if (backend === null) return { backend, expectedBackend, degraded: false, ...computeWords('unreported') }
   const degraded = RANKING.indexOf(backend) > RANKING.indexOf(expectedBackend)
   if (degraded && gpu)
     return { backend, expectedBackend, degraded, ...complaint(gpu, backend, expectedBackend) }
-  const sentence =
+  const words =
     backend === 'cpu'
-      ? 'The engine computes on the CPU: this machine has no GPU that it can use.'
-      : `The engine computes with ${NAMES[backend]}${gpu ? ` on ${gpu.name}` : ''}.`
-  return { backend, expectedBackend, degraded: false, sentence, nextStep: null }
+      ? computeWords('cpu')
+      : gpu
+        ? computeWords('gpu', { backend, gpu: gpu.name })
+        : computeWords('backend', { backend })
+  return { backend, expectedBackend, degraded: false, ...words }
 }
 
-function complaint(gpu: Gpu, backend: Backend, expected: Backend): { sentence: string; nextStep: string } {
-  const where = backend === 'cpu' ? 'on the CPU' : `with ${NAMES[backend]}`
-  const fact = `This machine has ${gpu.name}, but the engine computes ${where}`
-  if (gpu.driverVersion === null && gpu.vendor !== 'apple') {
-    return {
-      sentence: `${fact}: the GPU's driver is missing or does not answer.`,
-      nextStep: `Install or update the ${gpu.vendor.toUpperCase()} driver, restart the computer, then restart the engine.`,
-    }
-  }
-  const nextStep =
-    backend === 'cpu'
-      ? 'Check that the engine is allowed to use the GPU and that other programs leave it memory, then restart the engine.'
-      : `Update the driver so that ${NAMES[expected]} can be used, then restart the engine.`
-  return { sentence: `${fact} instead of ${NAMES[expected]}.`, nextStep }
+function complaint(gpu: Gpu, backend: Backend, expected: Backend): ReturnType<typeof computeWords> {
+  const { name, vendor } = gpu
+  if (gpu.driverVersion === null && vendor !== 'apple')
+    return computeWords('no-driver', { gpu: name, backend, vendor: vendor.toUpperCase() })
+  const code = backend === 'cpu' ? 'cpu-instead' : 'backend-instead'
+  return computeWords(code, { gpu: name, backend, expected })
 }

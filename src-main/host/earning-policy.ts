@@ -12,6 +12,7 @@ import {
   type EarningSnapshot,
   INITIAL_POLICY_STATE,
   isOpen,
+  limitsGpuTemperature,
   nextFlipMs,
   nextWallTimeMs,
   ownerChanges,
@@ -22,7 +23,7 @@ import {
   systemTimeZone,
   weekSpans,
 } from '../earning/index.ts'
-import type { EnvironmentWants } from '../hardware/index.ts'
+import type { EnvironmentWants, KeepAwake } from '../hardware/index.ts'
 import type { Engine } from '../inference/index.ts'
 import { type Clock, readClockMs, TiramiError } from '../kernel/index.ts'
 import { notEarning } from './earning-refusal.ts'
@@ -49,6 +50,8 @@ export interface EarningPorts {
   profitPerKwh(): Reading<number>
   /** What the model takes, or would take, of the memory. */
   modelBytes(): number
+  /** Of a host without the desktop app, which does it itself. */
+  keepAwake?: Pick<KeepAwake, 'set' | 'problem'>
   clock: Clock
   /** IANA name of the system's zone. */
   timeZone?: () => string
@@ -182,6 +185,7 @@ export function createEarning(ports: EarningPorts): Earning {
     endFinish()
     result = decide()
     state = result.state
+    ports.keepAwake?.set(keepAwakeNow())
     announce()
     schedule()
     void enforce().catch(() => undefined)
@@ -291,6 +295,8 @@ export function createEarning(ports: EarningPorts): Earning {
     return { signal: job.abort.signal, leave }
   }
 
+  const keepAwakeNow = () => policyNow().keepAwake && result.decision.action !== 'stop'
+
   function viewNow(): EarningView {
     const values = stewardship.values()
     const policy = policyNow()
@@ -302,7 +308,8 @@ export function createEarning(ports: EarningPorts): Earning {
       modeWhenResumed: policy.mode,
       decision: result.decision,
       ownUseNow: result.ownUseNow,
-      keepAwakeNow: policy.keepAwake && result.decision.action !== 'stop',
+      keepAwakeNow: keepAwakeNow(),
+      keepAwakeProblem: ports.keepAwake?.problem() ?? null,
       snooze: snooze && { untilMs: snooze.untilMs },
       finishing,
       schedule: hours,
@@ -386,6 +393,7 @@ export function createEarning(ports: EarningPorts): Earning {
     onChange: (listener) => void listeners.add(listener),
     close: () => {
       closed = true
+      ports.keepAwake?.set(false)
       if (timer) clearTimeout(timer)
     },
   }
@@ -408,9 +416,7 @@ const wantsOf = (policy: EarningPolicy): EnvironmentWants => ({
   metered: policy.stopOnMetered,
   cpu: policy.maxCpuByOthersPercent !== null,
   figures:
-    policy.minFreeMemoryGib !== null ||
-    policy.maxGpuTemperatureC !== null ||
-    policy.maxCpuTemperatureC !== null,
+    policy.minFreeMemoryGib !== null || limitsGpuTemperature(policy) || policy.maxCpuTemperatureC !== null,
 })
 
 /** The next change is worked out once, not at every look. */

@@ -1,4 +1,4 @@
-import type { EarningDecision } from '../../src-preload/contract/index.ts'
+import type { EarningDecision, ReasonParams } from '../../src-preload/contract/index.ts'
 import { TiramiError } from '../kernel/index.ts'
 
 /** Work is refused because of the owner's word or rules. */
@@ -6,8 +6,14 @@ export class NotEarningError extends TiramiError {
   /** For `Retry-After`; null where nobody can know. */
   readonly retryAfterSeconds: number | null
 
-  constructor(code: string, message: string, nextStep: string, retryAfterSeconds: number | null) {
-    super(code, message, { nextStep, httpStatus: 503 })
+  constructor(
+    code: string,
+    message: string,
+    nextStep: string,
+    retryAfterSeconds: number | null,
+    params: ReasonParams = {},
+  ) {
+    super(code, message, { nextStep, params, httpStatus: 503 })
     this.retryAfterSeconds = retryAfterSeconds
   }
 }
@@ -19,7 +25,7 @@ const RETRY_AFTER_SECONDS_MAX = 7 * 86_400
  * away or runs on battery is nobody's business. The owner's own keys get the whole sentence.
  */
 export function notEarning(decision: EarningDecision, ownKey: boolean, nowMs: number): NotEarningError {
-  const { code, sentence, nextChangeAtMs } = decision
+  const { code, params, sentence, nextChangeAtMs } = decision
   const seconds = nextChangeAtMs === null ? null : Math.ceil((nextChangeAtMs - nowMs) / 1000)
   const retry = seconds === null ? null : Math.min(Math.max(seconds, 1), RETRY_AFTER_SECONDS_MAX)
   const again = retry === null ? 'Ask again later.' : `Ask again in ${retry} s.`
@@ -33,7 +39,8 @@ export function notEarning(decision: EarningDecision, ownKey: boolean, nowMs: nu
   }
   if (ownKey) {
     const name = `EARNING_${code.toUpperCase().replaceAll('-', '_')}`
-    return new NotEarningError(name, sentence, 'Change the rule in the window, or ask again later.', retry)
+    const nextStep = 'Change the rule in the window, or ask again later.'
+    return new NotEarningError(name, sentence, nextStep, retry, params)
   }
   if (code === 'schedule-closed' || code === 'schedule-empty')
     return new NotEarningError('HOST_OUT_OF_HOURS', 'This host is outside its hours.', again, retry)

@@ -3,6 +3,9 @@ import type { EarningSnapshot, Reading } from '../earning/index.ts'
 
 type Value = EarningSensorView['value']
 
+const hottestOf = (gpus: readonly { celsius: number }[]): number =>
+  Math.max(...gpus.map(({ celsius }) => celsius))
+
 /** What the sensors say, for a person. */
 export function sensorViews(snapshot: EarningSnapshot, nowMs: number): EarningSensorView[] {
   const view = <T>(
@@ -32,7 +35,7 @@ export function sensorViews(snapshot: EarningSnapshot, nowMs: number): EarningSe
     view('metered', null, snapshot.metered, same),
     view('cpu-by-others', '%', snapshot.cpuByOthers, (share) => Math.round(share * 100)),
     view('memory-available', 'bytes', snapshot.memoryAvailableBytes, Math.round),
-    view('gpu-temperature', '°C', snapshot.gpuTemperatureC, ({ celsius }) => celsius),
+    view('gpu-temperature', '°C', snapshot.gpuTemperaturesC, hottestOf),
     view('cpu-temperature', '°C', snapshot.cpuTemperatureC, same),
     view('profit-per-kwh', 'currency', snapshot.profitPerKwh, same),
   ]

@@ -2,7 +2,8 @@ import { join } from 'node:path'
 import systeminformation from 'systeminformation'
 import type { ApiChoice, HostStatus, ModelInfo } from '../../src-preload/contract/index.ts'
 import { finishPendingRestore } from '../backup/index.ts'
-import { createEnvironment, createHardwareMonitor, systemPorts } from '../hardware/index.ts'
+import { policyOf } from '../earning/index.ts'
+import { createEnvironment, createHardwareMonitor, type KeepAwake, systemPorts } from '../hardware/index.ts'
 import type { Engine, JobRequest, SpawnEngine } from '../inference/index.ts'
 import {
   type Clock,
@@ -58,7 +59,7 @@ import { openWeightHashes, type WeightHashes } from './weights.ts'
 /** Version of the product, as package.json states it. */
 const HOST_VERSION = '0.1.0'
 /** Changes with what the rules keep in a snapshot, too. */
-const FOLD_VERSION = `${HOST_VERSION}+money+mesh+audits`
+const FOLD_VERSION = `${HOST_VERSION}+money+mesh+audits+words`
 
 /** What an edge (an HTTP server, say) may use of the host. */
 export interface HostServices {
@@ -146,6 +147,8 @@ export interface HostOptions {
   shell?: () => ShellReading | null
   /** No model is loaded, nothing is fetched and nothing is served: the owner can look and set things right. */
   safeMode?: boolean
+  /** Keeps the system awake while guests are served; absent where somebody else does, or nobody is to. */
+  keepAwake?: KeepAwake
   clock?: Clock
   rng?: Rng
 }
@@ -200,7 +203,8 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
   })
   const events = new EventLog(hexFromBytes(rng.bytes(8)))
   const monitor = createHardwareMonitor(systemPorts(systeminformation))
-  const machine = createMachine(monitor)
+  const gpuRules = () => policyOf(stewardship.values()).gpus
+  const machine = createMachine(monitor, gpuRules)
   const ownEnvironment = options.environment ?? createEnvironment(systemPorts(systeminformation), monitor)
   const environment = options.shell ? withShell(ownEnvironment, options.shell) : ownEnvironment
   // In safe mode downloads wait, as on a network that charges by volume.
@@ -220,6 +224,7 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     resourcesDirectory: options.resourcesDirectory,
     spawnEngine: options.spawnEngine,
     memoryLimitGib: () => stewardship.values().earning.max_model_memory_gib,
+    hasGpuRules: () => gpuRules().length > 0,
     clock,
     model: options.model ?? null,
     upstream: options.upstream ?? (options.model === undefined ? settings.get().upstream : null),
@@ -242,9 +247,18 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
     environment,
     profitPerKwh: profit.perKwh,
     modelBytes: () => desk.current()?.gguf.sizeBytes ?? 0,
+    ...(options.keepAwake ? { keepAwake: options.keepAwake } : {}),
     clock,
   })
   earning.onChange(network.look)
+  let gpusInForce = stewardship.values().earning.gpus
+  stewardship.onChange(() => {
+    const { gpus } = stewardship.values().earning
+    if (gpus === gpusInForce) return
+    gpusInForce = gpus
+    // Whether it loads is a state of the engine, which everybody sees.
+    desk.replan().catch(() => undefined)
+  })
   const startedAtMs = clock.nowMs()
   const safeMode = options.safeMode === true
   let stopping = false

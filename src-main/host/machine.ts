@@ -1,6 +1,15 @@
 import { freemem } from 'node:os'
 import type { EngineStatus, HardwareInfo, SensorReading } from '../../src-preload/contract/index.ts'
-import { computeState, type Hardware, type HardwareMonitor, type Sensors } from '../hardware/index.ts'
+import {
+  chooseGpus,
+  computeState,
+  computeWords,
+  type GpuChoice,
+  type GpuRule,
+  type Hardware,
+  type HardwareMonitor,
+  type Sensors,
+} from '../hardware/index.ts'
 import type { MachineMemory } from '../models/index.ts'
 
 /** The machine as the window and the model desk see it. */
@@ -11,47 +20,56 @@ export interface Machine {
   onLook(listener: () => void): void
   sensors(): Promise<SensorReading>
   /** What a model could use now. @param givenBackBytes memory that the model in use would free */
-  memory(givenBackBytes: number): Promise<MachineMemory>
+  room(givenBackBytes: number): Promise<ModelRoom>
 }
 
-export function createMachine(monitor: HardwareMonitor): Machine {
+/** Memory for a model, and the GPUs that the owner lets it have. */
+export interface ModelRoom extends MachineMemory {
+  device: GpuChoice['device']
+  /** The layers on the GPU are to be counted: the owner limits its memory. */
+  capped: boolean
+}
+
+/** @param gpuRules what the owner lets the engine do with single GPUs; asked every time */
+export function createMachine(
+  monitor: HardwareMonitor,
+  gpuRules: () => readonly GpuRule[] = () => [],
+): Machine {
   let known: Hardware | null = null
   const looked = monitor.hardware().then((hardware) => {
     known = hardware
   })
   return {
     onLook: (listener) => void looked.then(listener),
-    info: (engine) => known && hardwareInfo(known, engine),
+    info: (engine) => known && hardwareInfo(known, engine, gpuRules()),
     sensors: async () => reading(await monitor.sensors()),
-    memory: async (givenBackBytes) => {
+    room: async (givenBackBytes) => {
       const [hardware, sensors] = await Promise.all([monitor.hardware(), monitor.sensors()])
-      return memoryOf(hardware, sensors, givenBackBytes)
+      const freeRamBytes = (sensors.memoryAvailableBytes ?? freemem()) + givenBackBytes
+      const room = { freeRamBytes, givenBackBytes }
+      const { device, memory, capped } = chooseGpus(hardware, sensors, gpuRules(), room)
+      return { freeRamBytes, gpu: memory, device, capped }
     },
   }
 }
 
-function hardwareInfo(hardware: Hardware, engine: EngineStatus): HardwareInfo {
+function hardwareInfo(hardware: Hardware, engine: EngineStatus, rules: readonly GpuRule[]): HardwareInfo {
   const { cpu, memoryTotalBytes, gpus } = hardware
-  const compute = computeState(hardware, engine)
+  const nothing = { freeRamBytes: 0, givenBackBytes: 0 }
+  const { device, why } = chooseGpus(hardware, { gpus: [] }, rules, nothing)
+  // What the owner keeps for himself is not missed.
+  const usable = gpus.filter(({ id }) => rules.find((rule) => rule.id === id)?.use !== false)
+  const seen = { ...hardware, gpus: device === 'cpu' ? [] : usable }
+  const compute = computeState(seen, engine)
   const isElsewhere = engine.state === 'ready' && engine.backend === null
-  const sentence = isElsewhere ? `The server at ${engine.deviceName} computes.` : compute.sentence
-  return { cpu, memoryTotalBytes, gpus, compute: { ...compute, sentence } }
+  const words = isElsewhere
+    ? computeWords('elsewhere', { server: engine.deviceName ?? '?' })
+    : why !== null && engine.backend === 'cpu'
+      ? computeWords(why)
+      : {}
+  return { cpu, memoryTotalBytes, gpus, compute: { ...compute, ...words } }
 }
 
 function reading({ cpuEnergyJ: _counter, ...sensors }: Sensors): SensorReading {
   return sensors
-}
-
-/** The GPU with the most free memory; one that does not say how much it has is left out. */
-function memoryOf(hardware: Hardware, sensors: Sensors, givenBackBytes: number): MachineMemory {
-  const freeRamBytes = (sensors.memoryAvailableBytes ?? freemem()) + givenBackBytes
-  const gpus = hardware.gpus.flatMap(({ id, vramTotalBytes, isUnified }) => {
-    if (vramTotalBytes === null) return []
-    const usedBytes = sensors.gpus.find((live) => live.id === id)?.vramUsedBytes ?? 0
-    const ownBytes = vramTotalBytes - usedBytes + givenBackBytes
-    return { freeVramBytes: isUnified ? Math.min(vramTotalBytes, freeRamBytes) : ownBytes, isUnified }
-  })
-  const hasBackend = hardware.backends[0] !== 'cpu'
-  const gpu = gpus.sort((left, right) => right.freeVramBytes - left.freeVramBytes)[0]
-  return { freeRamBytes, gpu: hasBackend && gpu ? gpu : null }
 }

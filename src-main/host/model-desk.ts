@@ -21,7 +21,7 @@ import {
   readGgufModel,
 } from '../models/index.ts'
 import { inOrder } from './in-order.ts'
-import type { Machine } from './machine.ts'
+import type { Machine, ModelRoom } from './machine.ts'
 import {
   type CurrentModel,
   EMBEDDED_MODEL_ID,
@@ -67,6 +67,8 @@ export interface ModelDesk {
    * @param apiKey of that server; kept in a private file. @throws TiramiError UPSTREAM_* and MODEL_FILE_*
    */
   connect(choice: UpstreamChoice, apiKey: string | null): Promise<void>
+  /** After the owner's rules for GPUs have changed: loads the model anew where they ask for it. @throws as `load` */
+  replan(): Promise<void>
   /** Models that another server lists. @throws TiramiError UPSTREAM_* */
   listUpstream(baseUrl: string, apiKey: string | null): Promise<string[]>
   /** @throws TiramiError MODEL_UNKNOWN (404), MODEL_IN_USE (409) */
@@ -81,12 +83,14 @@ export interface ModelDesk {
 export interface ModelDeskOptions {
   store: ModelStore
   settings: Settings
-  machine: Pick<Machine, 'memory'>
+  machine: Pick<Machine, 'room'>
   resourcesDirectory: string
   spawnEngine: SpawnEngine
   clock: Clock
   /** The most that a model may take, RAM or that of a GPU; null: what is free. Asked at every load. */
   memoryLimitGib?(): number | null
+  /** The owner has rules for single GPUs. */
+  hasGpuRules?(): boolean
   /** Of the command line: goes before what the owner chose in the window. */
   model: string | null
   /** Another server that computes at first. */
@@ -116,26 +120,34 @@ export async function openModelDesk(options: ModelDeskOptions): Promise<ModelDes
   let current = await inspectModel(first).catch(onlyTyped)
   let loadedBytes = 0
 
+  const limitOf = () => options.memoryLimitGib?.() ?? null
   const adviceFor = (gguf: InspectedModel['gguf'], free: MachineMemory): LoadAdvice => {
-    const memory = limited(free, options.memoryLimitGib?.() ?? null)
+    const memory = limited(free, limitOf())
     const contextTokens = Math.min(gguf.contextTokens, WANTED.contextTokens)
     const batchTokens = memory.gpu ? BATCH_TOKENS.gpu : BATCH_TOKENS.cpu
     return adviseLoad(gguf, { ...WANTED, contextTokens, batchTokens }, memory)
   }
-  const planOf = ({ choice, gguf }: InspectedModel, { settings: { slots, contextTokens } }: LoadAdvice) => ({
+  const planOf = (
+    { choice, gguf }: InspectedModel,
+    { settings: { slots, contextTokens, gpuLayers } }: LoadAdvice,
+    { device, capped }: Pick<ModelRoom, 'device' | 'capped'>,
+  ): LoadPlan => ({
     modelPath: choice.path,
     contextTokens,
     slots,
     threads: chooseThreads(Number(gguf.parameters), availableParallelism()),
-    gpu: 'auto' as const,
+    gpu: device,
+    ...(capped || limitOf() !== null ? { gpuLayers } : {}),
   })
   const firstPlan = async (): Promise<LoadPlan> => {
     if (!current) return { ...WANTED, modelPath: first.path, threads: 1, gpu: 'auto' }
     // To look at the machine takes half a second, which a model that fits anyway need not wait for.
     const atOnce = adviceFor(current.gguf, { freeRamBytes: freemem(), gpu: null })
-    const advice = atOnce.change === 'none' ? atOnce : adviceFor(current.gguf, await machine.memory(0))
+    const isEasy = atOnce.change === 'none' && limitOf() === null && options.hasGpuRules?.() !== true
+    const room = isEasy ? null : await machine.room(0)
+    const advice = room ? adviceFor(current.gguf, room) : atOnce
     loadedBytes = bytesOf(advice)
-    return planOf(current, advice)
+    return planOf(current, advice, room ?? { device: 'auto', capped: false })
   }
   let plan = await firstPlan()
   let remote: RemoteModel | null = options.upstream && (await openRemoteModel(options.upstream, clock))
@@ -161,11 +173,12 @@ export async function openModelDesk(options: ModelDeskOptions): Promise<ModelDes
         ? embedded
         : { id, path: (await store.library.locate(id)).path, embedded: false }
     const next = await inspectModel(choice)
-    const advice = adviceFor(next.gguf, await machine.memory(own.loaded() ? loadedBytes : 0))
+    const room = await machine.room(own.loaded() ? loadedBytes : 0)
+    const advice = adviceFor(next.gguf, room)
     if (!advice.fits) throw tooLarge(advice.sentence)
     const before = { current, plan, loadedBytes }
     current = next
-    plan = planOf(next, advice)
+    plan = planOf(next, advice, room)
     loadedBytes = bytesOf(advice)
     try {
       await own.load(plan)
@@ -193,6 +206,16 @@ export async function openModelDesk(options: ModelDeskOptions): Promise<ModelDes
     // Not before the choice is written, so that a crash leaves one key too many and never one too few.
     forgetUpstreamKeys(keyDirectory, settings.get().upstream?.apiKeyFile ?? null)
     tell()
+  }
+  const replan = async (): Promise<void> => {
+    if (!current) return
+    const room = await machine.room(own.loaded() ? loadedBytes : 0)
+    const advice = adviceFor(current.gguf, room)
+    const next = planOf(current, advice, room)
+    if (JSON.stringify([next.gpu, next.gpuLayers]) === JSON.stringify([plan.gpu, plan.gpuLayers])) return
+    plan = next
+    loadedBytes = bytesOf(advice)
+    await own.load(plan)
   }
   const serially = inOrder()
   const unsubscribe = store.downloads.onChange((download) => {
@@ -223,6 +246,7 @@ export async function openModelDesk(options: ModelDeskOptions): Promise<ModelDes
     },
     load: (id) => serially(() => load(id)),
     connect: (choice, apiKey) => serially(() => connect(choice, apiKey)),
+    replan: () => serially(replan),
     listUpstream: (baseUrl, apiKey) =>
       listUpstreamModels(
         { baseUrl, ...(apiKey === null ? {} : { apiKey }) },
@@ -244,7 +268,7 @@ export async function openModelDesk(options: ModelDeskOptions): Promise<ModelDes
       const [library, disk, memory, ships] = await Promise.all([
         store.library.list(),
         store.diskUse(),
-        machine.memory(own.loaded() ? loadedBytes : 0),
+        machine.room(own.loaded() ? loadedBytes : 0),
         inspectModel(embedded),
       ])
       const chosenId = remote === null ? (current?.choice.id ?? null) : null

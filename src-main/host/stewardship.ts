@@ -243,7 +243,12 @@ export async function openStewardship(options: StewardshipOptions): Promise<Stew
     post(events).catch(() => undefined)
     for (const event of events) if (event.kind === 'earning.adjusted') recordDepth(event)
   }
-  function recordDepth({ settings, sentence }: Extract<EarningEvent, { kind: 'earning.adjusted' }>): void {
+  function recordDepth({
+    settings,
+    sentence,
+    code,
+    params,
+  }: Extract<EarningEvent, { kind: 'earning.adjusted' }>): void {
     telemetry.record('ThermostatUpdate', {
       roi: viewOf().roi.net,
       inner_cycles: settings.innerCycles,
@@ -251,6 +256,8 @@ export async function openStewardship(options: StewardshipOptions): Promise<Stew
       halt_threshold: settings.haltThreshold,
       concurrency: settings.concurrency,
       sentence,
+      code: code ?? null,
+      params: params ?? {},
     })
     changed()
   }
@@ -269,6 +276,8 @@ export async function openStewardship(options: StewardshipOptions): Promise<Stew
       healthy: view.level === 'green',
       paused: red,
       reason: view.level === 'green' ? null : view.reason,
+      code: view.code,
+      params: view.params,
       roi: view.roi.net,
       total_cost: view.costToday,
     })

@@ -119,7 +119,7 @@ function snapshotAt(nowMs: number): Omit<EarningSnapshot, 'profitPerKwh'> {
     metered: known(false),
     cpuByOthers: known(0),
     memoryAvailableBytes: known(2 ** 35),
-    gpuTemperatureC: known({ gpuId: 'gpu', celsius: 50 }),
+    gpuTemperaturesC: known([{ gpuId: 'gpu', celsius: 50 }]),
     cpuTemperatureC: known(50),
   }
 }

@@ -576,6 +576,13 @@ describe('life', () => {
     await engine.stop()
   })
 
+  test('GPUs that are not there are not made up for by others: it computes on the CPU', async () => {
+    const { engine } = await started(says('ok'), { gpu: { cuda: ['GPU-0'] }, gpuLayers: 1 })
+    expect(engine.loaded()?.backend).toBe('cpu')
+    expect((await ask(engine, request('x'))).text).toBe('ok')
+    await engine.stop()
+  })
+
   test('an idle model is unloaded, and loaded again for the next job', async () => {
     const { engine, pid } = await started(says('ok'), { idleUnloadMs: () => 20 })
     await becomes(engine, 'unloaded')

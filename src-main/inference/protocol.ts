@@ -102,7 +102,16 @@ export const EngineCommandSchema = z.discriminatedUnion('type', [
     contextTokens: z.number().int().min(16).max(MAX_CONTEXT_TOKENS),
     slots: z.number().int().min(1).max(MAX_SLOTS),
     threads: z.number().int().min(1).max(1024),
-    gpu: z.enum(['auto', 'cpu']),
+    gpu: z.union([
+      z.enum(['auto', 'cpu']),
+      z.strictObject({
+        cuda: z
+          .array(z.string().regex(/^GPU-[\w-]{1,64}$/))
+          .min(1)
+          .max(64),
+      }),
+    ]),
+    gpuLayers: z.number().int().min(0).max(100_000).exactOptional(),
   }),
   z.strictObject({ type: z.literal('generate'), jobId: JobId, request: GenerateRequestSchema }),
   z.strictObject({ type: z.literal('embed'), jobId: JobId, request: EmbedRequestSchema }),

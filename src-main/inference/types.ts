@@ -150,6 +150,8 @@ export interface LoadPlan {
   slots: number
   threads: number
   gpu: GpuChoice
+  /** The most layers on the GPU; absent: as many as the free memory takes. */
+  gpuLayers?: number
 }
 
 /** A running engine process as the supervisor sees it, wherever it was spawned (fork or utilityProcess). */
@@ -180,7 +182,8 @@ export type EngineCommand =
   | { type: 'settled'; jobId: number }
   | { type: 'stop' }
 
-export type GpuChoice = 'auto' | 'cpu'
+/** `cuda`: these GPUs of NVIDIA's, by their UUIDs, and no others, whatever it takes. */
+export type GpuChoice = 'auto' | 'cpu' | { cuda: string[] }
 
 /** Engine → host. A job of any kind ends with one of `end`, `tokens`, `string`, `failed`. */
 export type EngineReport =

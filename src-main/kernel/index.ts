@@ -12,4 +12,5 @@ export {
   type Timers,
 } from './ports.ts'
 export { verifyRemembering } from './remembered.ts'
+export { fillSentence, type SentenceParams } from './sentence.ts'
 export { FLOP_PER_TRM, MAX_AMOUNT_TRM, trmFromFlop } from './trm.ts'

@@ -1,5 +1,10 @@
 import { z } from 'zod'
-import { SentinelLevel, type TelemetryKind } from '../../src-preload/contract/index.ts'
+import {
+  SentinelCode,
+  SentinelLevel,
+  type TelemetryKind,
+  ThermostatCode,
+} from '../../src-preload/contract/index.ts'
 
 const Count = z.number().int().nonnegative()
 const Amount = z.number().nonnegative()
@@ -8,6 +13,11 @@ const Name = z.string().regex(/^[\w.:/@+-]{1,128}$/)
 /** Whole numbers that JSON numbers may not hold. */
 const Digits = z.string().regex(/^\d{1,40}$/)
 const Sentence = z.string().max(320)
+/** What a sentence mentions: figures, and nothing that anybody wrote. */
+const Params = z.record(
+  z.string().regex(/^\w{1,32}$/),
+  z.union([z.number(), z.string().regex(/^[\d.∞]{1,24}$/)]),
+)
 const Scalar = z.union([z.boolean(), z.number(), z.string().max(64), z.null()])
 
 const Hash = z.string().regex(/^[0-9a-f]{64}$/)
@@ -67,6 +77,8 @@ export const payloads = {
     healthy: z.boolean(),
     paused: z.boolean(),
     reason: Sentence.nullable(),
+    code: SentinelCode,
+    params: Params,
     roi: z.number().nullable(),
     /** Electricity cost of this UTC day. */
     total_cost: Amount,
@@ -78,6 +90,8 @@ export const payloads = {
     halt_threshold: z.number().min(0).max(1),
     concurrency: Count,
     sentence: Sentence,
+    code: ThermostatCode.nullable(),
+    params: Params,
   }),
   SimulationSummary: z.strictObject({ simulation: Name, strategies: z.record(Name, Strategy) }),
   OwnerAction: z.strictObject({

@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { ReasonParams } from './errors.ts'
+import { GpuRules, gpuRulesIn } from './gpu-rules.ts'
 
 const Count = z.number().int().nonnegative()
 const TimestampMs = Count
@@ -63,6 +65,8 @@ export const EarningPolicy = z.strictObject({
   minFreeMemoryGib: z.number().min(0.1).max(4_096).nullable(),
   maxGpuTemperatureC: z.number().min(30).max(120).nullable(),
   maxCpuTemperatureC: z.number().min(30).max(120).nullable(),
+  /** Rules for single GPUs. */
+  gpus: GpuRules,
   /** Most memory that the model may take, RAM or that of a GPU; null: what fits. */
   maxModelMemoryGib: z.number().min(0.001).max(4_096).nullable(),
   /** Least profit on one kWh, in the owner's currency; null: earn at any price. */
@@ -113,10 +117,6 @@ export const EarningReasonCode = z.enum([
   'settling',
 ])
 export type EarningReasonCode = z.infer<typeof EarningReasonCode>
-
-/** What the sentence of a code is made of, such as `{app: 'game.exe'}` or `{percent: 40, limit: 50}`. */
-export const ReasonParams = z.record(z.string(), z.union([z.string(), z.number()]))
-export type ReasonParams = z.infer<typeof ReasonParams>
 
 export const EarningDecision = z.object({
   /** `drain`: running answers end, new ones are refused. */
@@ -205,6 +205,8 @@ export const EarningView = z.object({
   ownUseNow: z.boolean(),
   /** The system is to be kept awake, its display never. */
   keepAwakeNow: z.boolean(),
+  /** Why it may sleep all the same: no program for it on this system, or the one there is has ended. Null: it is well. */
+  keepAwakeProblem: z.enum(['no-program', 'refused']).nullable(),
   snooze: z.object({ untilMs: TimestampMs }).nullable(),
   /** Running answers end, then the host pauses. */
   finishing: z.boolean(),
@@ -320,6 +322,14 @@ export const EarningSection = z.strictObject({
   max_cpu_temperature_c: limit(numberIn(shape.maxCpuTemperatureC)).describe(
     'Hottest that the processor may get; null sets no limit.',
   ),
+  gpus: z
+    .string()
+    .max(2_048)
+    .refine((text) => gpuRulesIn(text) !== null, 'entries such as “GPU-0b1c off” or “GPU-0b1c 8 GiB 80 C”')
+    .default('')
+    .describe(
+      'Rules for single GPUs, separated by commas: its id, then “off”, a limit of memory (8 GiB) or of heat (80 C).',
+    ),
   max_model_memory_gib: limit(numberIn(shape.maxModelMemoryGib)).describe(
     'Most memory that the model may take; null: what fits.',
   ),

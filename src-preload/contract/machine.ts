@@ -1,4 +1,20 @@
 import { z } from 'zod'
+import { ReasonParams } from './errors.ts'
+
+/** What computes, and what is wrong with it. Stable: the window has sentences for each. */
+export const ComputeCode = z.enum([
+  'unreported',
+  'cpu',
+  'backend',
+  'gpu',
+  'kept-off',
+  'not-addressable',
+  'elsewhere',
+  'no-driver',
+  'cpu-instead',
+  'backend-instead',
+])
+export type ComputeCode = z.infer<typeof ComputeCode>
 
 const Count = z.number().int().nonnegative()
 const Fraction = z.number().min(0).max(1)
@@ -30,6 +46,9 @@ export const HardwareInfo = z.object({
     degraded: z.boolean(),
     sentence: z.string(),
     nextStep: z.string().nullable(),
+    code: ComputeCode,
+    /** `backend` and `expected` are backends. */
+    params: ReasonParams,
   }),
 })
 export type HardwareInfo = z.infer<typeof HardwareInfo>

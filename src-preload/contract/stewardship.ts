@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { EarningSection, ScheduleSection } from './earning.ts'
+import { ReasonParams } from './errors.ts'
 
 const Count = z.number().int().nonnegative()
 const TimestampMs = Count
@@ -222,14 +223,36 @@ export const OwnerFileProblem = z.object({
 })
 export type OwnerFileProblem = z.infer<typeof OwnerFileProblem>
 
+/** Why the thermostat's settings are what they are. Stable: the window has a sentence for each. */
+export const ThermostatCode = z.enum([
+  'unmeasured',
+  'forced',
+  'too-slow',
+  'below-target',
+  'above-target',
+  'bounds',
+])
+export type ThermostatCode = z.infer<typeof ThermostatCode>
+
+export const ThermostatKnob = z.enum(['innerCycles', 'outerSteps', 'haltThreshold', 'concurrency'])
+export type ThermostatKnob = z.infer<typeof ThermostatKnob>
+
+/** What the last step has moved. */
+export const ThermostatChange = z.object({ knob: ThermostatKnob, from: z.number(), to: z.number() })
+export type ThermostatChange = z.infer<typeof ThermostatChange>
+
 export const ThermostatView = z.object({
   innerCycles: Count,
   outerSteps: Count,
   haltThreshold: z.number(),
   concurrency: Count,
   forced: z.boolean(),
-  /** Why the settings are what they are. */
+  /** Why the settings are what they are: English, and the same by code. */
   sentence: z.string(),
+  /** Null: an earlier version of the host wrote the sentence, without a code. */
+  code: ThermostatCode.nullable(),
+  params: ReasonParams,
+  changes: z.array(ThermostatChange),
   changedAtMs: TimestampMs.nullable(),
 })
 export type ThermostatView = z.infer<typeof ThermostatView>
@@ -255,6 +278,36 @@ export const GuardrailName = z.enum([
 ])
 export type GuardrailName = z.infer<typeof GuardrailName>
 
+/** What a guardrail reads. Stable: the window has a sentence for each, made of `value` and `limit`. */
+export const GuardSentenceCode = z.enum([
+  'daily_budget.reading',
+  'daily_budget.unlimited',
+  'recursion.reading',
+  'metrics.reading',
+  'latency.reading',
+  'latency.unmeasured',
+  'roi_floor.reading',
+  'roi_floor.unmeasured',
+  'failure_streak.reading',
+])
+export type GuardSentenceCode = z.infer<typeof GuardSentenceCode>
+
+/** Why the sentinel is green, amber or red, and what to do. Amber is only what can come near its limit. */
+export const SentinelCode = z.enum([
+  'green',
+  'amber.daily_budget',
+  'amber.latency',
+  'amber.roi_floor',
+  'amber.failure_streak',
+  'red.daily_budget',
+  'red.recursion',
+  'red.metrics',
+  'red.latency',
+  'red.roi_floor',
+  'red.failure_streak',
+])
+export type SentinelCode = z.infer<typeof SentinelCode>
+
 export const GuardrailView = z.object({
   name: GuardrailName,
   level: SentinelLevel,
@@ -263,6 +316,8 @@ export const GuardrailView = z.object({
   /** Null: no limit. */
   limit: z.number().nullable(),
   sentence: z.string(),
+  code: GuardSentenceCode,
+  params: ReasonParams,
 })
 export type GuardrailView = z.infer<typeof GuardrailView>
 
@@ -270,6 +325,9 @@ export const SentinelView = z.object({
   level: SentinelLevel,
   reason: z.string(),
   nextStep: z.string(),
+  /** Says both to a program; `params` are the figures of the guardrail that decided. */
+  code: SentinelCode,
+  params: ReasonParams,
   /** Since when it is red. */
   pausedAtMs: TimestampMs.nullable(),
   guardrails: z.array(GuardrailView),

@@ -1,3 +1,4 @@
+import { computeWords } from '../pages/compute-words.ts'
 import { useConnection, useStatus } from '../stores/context.tsx'
 import { Notice } from '../widgets/index.ts'
 
@@ -5,9 +6,10 @@ import { Notice } from '../widgets/index.ts'
 export function ComputeNotice() {
   const offline = useConnection((state) => state.phase === 'offline')
   const compute = useStatus((state) => state.status?.hardware?.compute)
+  const words = compute?.degraded && !offline ? computeWords(compute) : null
   return (
     <div role="status" className="compute-notice">
-      {compute?.degraded && !offline ? <Notice title={compute.sentence}>{compute.nextStep}</Notice> : null}
+      {words === null ? null : <Notice title={words.sentence}>{words.nextStep}</Notice>}
     </div>
   )
 }

@@ -1,5 +1,6 @@
 import { createInstance } from 'i18next'
 import { initReactI18next } from 'react-i18next'
+import type { PublicErrorData } from '../../src-preload/contract/index.ts'
 import { en } from './en/index.ts'
 
 export { Trans, useTranslation } from 'react-i18next'
@@ -71,7 +72,24 @@ export function hostWords(
   const language = spoken()
   const bundle: Record<string, unknown> = { ns: 'host', lng: language, fallbackLng: false, ...values }
   const { exists, t } = i18n as unknown as Untyped
-  return language !== 'en' && exists(code, bundle) ? t(code, bundle) : sentence
+  if (language === 'en' || !exists(code, bundle)) return sentence
+  // A place that stayed empty would say something else.
+  const places = t(code, { ...bundle, skipInterpolation: true }).matchAll(/{{(\w+)}}/g)
+  return [...places].every(([, name = '']) => name in values) ? t(code, bundle) : sentence
+}
+
+/** An error of the host: what happened, and what to do. */
+export function errorWords({ code, message, nextStep, params = {} }: PublicErrorData): {
+  message: string
+  nextStep: string
+} {
+  // To the owner's own keys a rule says the same as to the owner.
+  const rule = /^EARNING_(?!PAUSED$)(\w+)$/.exec(code)?.[1]?.toLowerCase().replaceAll('_', '-')
+  const text = rule === undefined ? `errors.${code}.message` : `earning.${rule}`
+  return {
+    message: hostWords(text, message, params),
+    nextStep: hostWords(`errors.${rule === undefined ? code : 'EARNING'}.nextStep`, nextStep, params),
+  }
 }
 
 /** The codes come from the host, so no compiler knows them. */

@@ -27,6 +27,7 @@ export function sampleEarningView(change: Partial<EarningView> = {}): EarningVie
     },
     ownUseNow: true,
     keepAwakeNow: false,
+    keepAwakeProblem: null,
     snooze: null,
     finishing: false,
     schedule: { timeZone: 'Europe/Berlin', openNow: false, nextChangeAtMs: Date.now() + 3 * HOUR_MS },

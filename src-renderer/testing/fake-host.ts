@@ -163,6 +163,8 @@ export class FakeHost {
             sentence:
               "This machine has NVIDIA GeForce RTX 4070, but the engine computes on the CPU: the GPU's driver is missing or does not answer.",
             nextStep: 'Install or update the NVIDIA driver, restart the computer, then restart the engine.',
+            code: 'no-driver',
+            params: { gpu: 'NVIDIA GeForce RTX 4070', backend: 'cpu', vendor: 'NVIDIA' },
           },
         }),
       },

@@ -17,6 +17,8 @@ export function sampleSentinel(change: Partial<SentinelView> = {}): SentinelView
     level: 'green',
     reason: 'All guardrails are within their limits.',
     nextStep: 'Nothing to do.',
+    code: 'green',
+    params: {},
     pausedAtMs: null,
     guardrails: [
       guard('daily_budget', 'green', 0.84, 5, 'Electricity cost 0.84 of 5.00 today.'),
@@ -42,6 +44,8 @@ export const redSentinel = (): SentinelView => {
     reason: 'A job took 912 s; at most 900 s are allowed.',
     nextStep:
       'See what keeps the machine busy or raise sentinel.max_latency_ms, then resume the sentinel in the owner’s console.',
+    code: 'red.latency',
+    params: { value: 912_000, limit: 900_000 },
     pausedAtMs: Date.now() - 840_000,
     guardrails: guardrails.map((one) => {
       if (one.name === 'latency') return { ...one, level: 'red', value: 912_000 }
@@ -58,7 +62,8 @@ function guard(
   limit: number | null,
   sentence: string,
 ): SentinelView['guardrails'][number] {
-  return { name, level, value, limit, sentence }
+  const params = { value: value ?? 0, limit: limit ?? 0, count: 20 }
+  return { name, level, value, limit, sentence, code: `${name}.reading`, params }
 }
 
 function sampleHistory(): TelemetryRecord[] {
@@ -74,14 +79,37 @@ function sampleHistory(): TelemetryRecord[] {
   const set = (key: string, old: unknown, value: unknown, source: string) => {
     return { action: 'set', source, key, old, new: value, line: null }
   }
-  const status = (level: string, reason: string | null) => {
-    return { level, healthy: level === 'green', paused: level === 'red', reason, roi: 1.2, total_cost: 4.6 }
+  const status = (level: string, reason: string | null, code: string, params: object) => {
+    return {
+      code,
+      params,
+      level,
+      healthy: level === 'green',
+      paused: level === 'red',
+      reason,
+      roi: 1.2,
+      total_cost: 4.6,
+    }
   }
   return [
-    event(8, 'SentinelStatus', status('red', 'A job took 912 s; at most 900 s are allowed.')),
-    event(7, 'SentinelStatus', status('amber', 'Electricity cost 4.02 of 5.00 today.')),
+    event(
+      8,
+      'SentinelStatus',
+      status('red', 'A job took 912 s; at most 900 s are allowed.', 'red.latency', {
+        value: 912_000,
+        limit: 900_000,
+      }),
+    ),
+    event(
+      7,
+      'SentinelStatus',
+      status('amber', 'Electricity cost 4.02 of 5.00 today.', 'amber.daily_budget', {
+        value: 4.02,
+        limit: 5,
+      }),
+    ),
     event(6, 'OwnerAction', set('sentinel.daily_budget', 3, 5, 'window')),
-    event(5, 'SentinelStatus', status('green', null)),
+    event(5, 'SentinelStatus', status('green', null, 'green', {})),
     event(4, 'OwnerAction', { ...set('', null, null, 'api'), action: 'sentinel-resumed', key: null }),
     event(3, 'OwnerAction', { ...set('', null, null, 'file'), action: 'file-refused', key: null, line: 12 }),
     event(2, 'OwnerAction', set('prices.per_kwh', null, 0.29, 'file')),
@@ -98,7 +126,10 @@ export const sampleConsole = (values = OwnerValues.parse({})): ConsoleView => ({
     haltThreshold: 0.45,
     concurrency: 1,
     forced: false,
-    sentence: 'Nothing has been measured yet.',
+    sentence: 'Nothing has been measured yet; this is the middle of the range.',
+    code: 'unmeasured',
+    params: {},
+    changes: [],
     changedAtMs: null,
   },
 })

@@ -85,6 +85,8 @@ export function sampleHardware(change: Partial<HardwareInfo> = {}): HardwareInfo
       degraded: false,
       sentence: 'The engine computes with CUDA on NVIDIA GeForce RTX 4070.',
       nextStep: null,
+      code: 'gpu',
+      params: { backend: 'cuda', gpu: 'NVIDIA GeForce RTX 4070' },
     },
     ...change,
   }

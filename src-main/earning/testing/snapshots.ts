@@ -18,7 +18,7 @@ export function quietMachine(atMs: number): EarningSnapshot {
     metered: known(false, atMs),
     cpuByOthers: known(0, atMs),
     memoryAvailableBytes: known(64 * 2 ** 30, atMs),
-    gpuTemperatureC: known({ gpuId: 'gpu-0', celsius: 40 }, atMs),
+    gpuTemperaturesC: known([{ gpuId: 'gpu-0', celsius: 40 }], atMs),
     cpuTemperatureC: known(40, atMs),
     profitPerKwh: known(1, atMs),
   }

@@ -157,7 +157,7 @@ function nothingKnown(atMs: number): EnvironmentSnapshot {
     metered: unknown,
     cpuByOthers: unknown,
     memoryAvailableBytes: unknown,
-    gpuTemperatureC: unknown,
+    gpuTemperaturesC: unknown,
     cpuTemperatureC: unknown,
   }
 }
@@ -190,12 +190,12 @@ function figuresOf({
     value === null
       ? { known: false, problem: 'no-sensor', source: 'hardware', atMs }
       : { known: true, value, source: 'hardware', atMs }
-  const hottest = gpus
-    .flatMap(({ id, temperatureC }) => (temperatureC === null ? [] : [{ gpuId: id, celsius: temperatureC }]))
-    .sort((left, right) => right.celsius - left.celsius)[0]
+  const temperatures = gpus.flatMap(({ id, temperatureC }) =>
+    temperatureC === null ? [] : [{ gpuId: id, celsius: temperatureC }],
+  )
   return {
     memoryAvailableBytes: reading(memoryAvailableBytes),
     cpuTemperatureC: reading(cpuTemperatureC),
-    gpuTemperatureC: reading(hottest ?? null),
+    gpuTemperaturesC: reading(temperatures.length > 0 ? temperatures : null),
   }
 }

@@ -25,8 +25,8 @@ export interface EnvironmentSnapshot {
   /** 0 to 1 of all cores, without this program and the processes that it started. */
   cpuByOthers: Reading<number>
   memoryAvailableBytes: Reading<number>
-  /** Hottest of the GPUs. */
-  gpuTemperatureC: Reading<{ gpuId: string; celsius: number }>
+  /** Of every GPU that tells it. */
+  gpuTemperaturesC: Reading<readonly { gpuId: string; celsius: number }[]>
   cpuTemperatureC: Reading<number>
 }
 

@@ -41,7 +41,9 @@ export async function loadSession(command: LoadCommand): Promise<Session> {
 
 async function load(command: LoadCommand, startedMs: number): Promise<Session> {
   const llama = await openLlama(command.gpu, command.threads)
-  const model = await llama.loadModel({ modelPath: command.modelPath })
+  const { modelPath, gpuLayers } = command
+  const limit = gpuLayers === undefined ? {} : { gpuLayers: gpuLayers === 0 ? 0 : { max: gpuLayers } }
+  const model = await llama.loadModel({ modelPath, ...limit })
   const vocabulary = vocabularyOf(model)
   const prompts = new PromptWriter(model.fileInfo.metadata.tokenizer?.chat_template || null, vocabulary)
   const backend = model.gpuLayers > 0 && llama.gpu !== false ? llama.gpu : 'cpu'
@@ -144,10 +146,14 @@ async function openLlama(gpu: GpuChoice, threads: number): Promise<Llama> {
     logLevel: LlamaLogLevel.error,
     logger: (_level: LlamaLogLevel, message: string) => void process.stderr.write(`llama.cpp: ${message}\n`),
   } as const
+  // Before the driver is asked for the first time: it looks once. This process loads one model in its life.
+  if (typeof gpu === 'object') process.env.CUDA_VISIBLE_DEVICES = gpu.cuda.join(',')
   const llama = await getLlama({ ...options, gpu: gpu === 'cpu' ? false : 'auto' })
   // A software Vulkan driver (llvmpipe) passes for a GPU but has no memory of its own: slower than the CPU.
   const isSoftware = llama.gpu === 'vulkan' && (await llama.getVramState()).total === 0
-  if (!isSoftware) return llama
+  // Another backend than CUDA would use the GPUs that are to be left alone.
+  const isAllowed = typeof gpu !== 'object' || llama.gpu === 'cuda' || llama.gpu === false
+  if (!isSoftware && isAllowed) return llama
   await llama.dispose()
   return getLlama({ ...options, gpu: false })
 }

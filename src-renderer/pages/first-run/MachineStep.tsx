@@ -1,8 +1,9 @@
 import { CircleCheck, Cpu, MemoryStick, TriangleAlert } from 'lucide-react'
 import { formatMemory } from '../../format/index.ts'
-import { hostWords, useTranslation } from '../../i18n/index.ts'
+import { useTranslation } from '../../i18n/index.ts'
 import { useStatus } from '../../stores/context.tsx'
 import { Badge } from '../../widgets/index.ts'
+import { computeWords } from '../compute-words.ts'
 import { Pending } from '../Pending.tsx'
 
 export function MachineStep() {
@@ -13,6 +14,7 @@ export function MachineStep() {
     return <Pending what={t('machine.what')} error={loadError} onRetry={() => void load()} />
   }
   const { gpus, cpu, memoryTotalBytes, compute } = hardware
+  const words = computeWords(compute)
   const hasGpu = compute.expectedBackend !== 'cpu'
   const Verdict = compute.degraded || !hasGpu ? TriangleAlert : CircleCheck
   return (
@@ -52,8 +54,8 @@ export function MachineStep() {
       <div className="guide__verdict" data-good={hasGpu && !compute.degraded}>
         <Verdict size={20} aria-hidden="true" />
         <p>
-          <strong>{hostWords(`compute.${compute.expectedBackend}`, compute.sentence)}</strong>
-          {compute.nextStep === null ? null : <span className="guide__note">{compute.nextStep}</span>}
+          <strong>{words.sentence}</strong>
+          {words.nextStep === null ? null : <span className="guide__note">{words.nextStep}</span>}
           {hasGpu ? null : <span className="guide__note">{t('machine.noGpu')}</span>}
         </p>
       </div>

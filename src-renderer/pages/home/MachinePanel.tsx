@@ -16,6 +16,7 @@ import {
 import { i18n, Trans, useTranslation } from '../../i18n/index.ts'
 import { useStatus } from '../../stores/context.tsx'
 import { Badge, Card, EmptyState, ErrorState, PageLink, Stat, useNow } from '../../widgets/index.ts'
+import { computeWords } from '../compute-words.ts'
 import { computesOn, engineState } from '../engine-words.ts'
 import { Pending } from '../Pending.tsx'
 
@@ -148,11 +149,12 @@ function Hardware({ hardware }: { hardware: HardwareInfo | null }) {
 
 function Compute({ compute }: { compute: HardwareInfo['compute'] }) {
   const Icon = compute.degraded ? TriangleAlert : CircleCheck
+  const { sentence, nextStep } = computeWords(compute)
   return (
     <p className="machine__compute" data-degraded={compute.degraded}>
       <Icon size={15} aria-hidden="true" />
       <span>
-        {compute.sentence} {compute.nextStep}
+        {sentence} {nextStep}
       </span>
     </p>
   )

@@ -1,7 +1,7 @@
 import { CircleAlert, Pause, Play, RotateCw, X } from 'lucide-react'
 import type { Download } from '../../../src-preload/contract/index.ts'
 import { formatBytes, formatDuration } from '../../format/index.ts'
-import { hostWords, i18n, useTranslation } from '../../i18n/index.ts'
+import { errorWords, i18n, useTranslation } from '../../i18n/index.ts'
 import { Button, Card, ErrorState, QuestionBar, useQuestion } from '../../widgets/index.ts'
 import { focusIfLost } from '../focus.ts'
 import { useCommand } from './command.ts'
@@ -62,8 +62,7 @@ function DownloadRow({ download }: { download: Download }) {
         <p className="download__why">
           <CircleAlert size={15} aria-hidden="true" />
           <span>
-            <strong>{hostWords(`errors.${error.code}.message`, error.message)}</strong>{' '}
-            {hostWords(`errors.${error.code}.nextStep`, error.nextStep)}
+            <strong>{errorWords(error).message}</strong> {errorWords(error).nextStep}
           </span>
         </p>
       )}

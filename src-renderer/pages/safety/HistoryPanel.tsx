@@ -74,7 +74,11 @@ function Words({ line }: { line: HistoryLine }) {
       return (
         <p>
           <Badge tone={guardTones[line.level]}>{t(`sentinel.level.${line.level}`)}</Badge>{' '}
-          {line.reason === null ? t('history.allClear') : <span lang="en">{line.reason}</span>}
+          {line.reason === null ? (
+            t('history.allClear')
+          ) : (
+            <span {...(line.english ? { lang: 'en' } : {})}>{line.reason}</span>
+          )}
         </p>
       )
     case 'set':

@@ -1,4 +1,11 @@
-import type { GuardrailView, SentinelView, TelemetryRecord } from '../../../src-preload/contract/index.ts'
+import {
+  GuardrailName,
+  type GuardrailView,
+  ReasonParams,
+  SentinelCode,
+  type SentinelView,
+  type TelemetryRecord,
+} from '../../../src-preload/contract/index.ts'
 import { formatDuration, formatNumber, groupDigits } from '../../format/index.ts'
 import { hostWords } from '../../i18n/index.ts'
 
@@ -32,35 +39,44 @@ export function nearness({ name, value, limit }: GuardrailView): number | null {
   return limit <= 0 ? (value > 0 ? 1 : 0) : Math.max(0, value / limit)
 }
 
-function figures(guard: GuardrailView, currency: string): Record<string, string> {
-  const { name, value, limit } = guard
-  return { value: guardFigure(name, value, currency), limit: guardFigure(name, limit, currency) }
+/** What a sentence about a guardrail mentions, its figures with their units. */
+function figures(name: GuardrailView['name'], params: ReasonParams, currency: string) {
+  const shown = Object.entries(params).map(([key, value]) => {
+    const isFigure = typeof value === 'number' && (key === 'value' || key === 'limit')
+    return [key, isFigure ? guardFigure(name, value, currency).trim() : value] as const
+  })
+  return Object.fromEntries(shown)
 }
 
-export function guardSentence(guard: GuardrailView, currency: string): string {
-  const state = guard.value === null && guard.name !== 'metrics' ? 'unmeasured' : 'reading'
-  const code = guard.limit === null && guard.name !== 'metrics' ? 'unlimited' : state
-  return hostWords(`guards.${guard.name}.${code}`, guard.sentence, figures(guard, currency))
+export function guardSentence({ name, code, params, sentence }: GuardrailView, currency: string): string {
+  return hostWords(`guards.${code}`, sentence, figures(name, params, currency))
 }
 
-/** The guardrail that made the sentinel what it is; null while it is green. */
-function decisive({ level, guardrails }: SentinelView): GuardrailView | null {
-  return level === 'green' ? null : (guardrails.find((guard) => guard.level === level) ?? null)
-}
+const guardOf = (code: SentinelCode) => GuardrailName.safeParse(code.split('.')[1]).data
 
 export function sentinelWords(view: SentinelView): { reason: string; nextStep: string } {
-  const guard = decisive(view)
-  const code = guard === null ? view.level : `${view.level}.${guard.name}`
-  const values = guard === null ? {} : figures(guard, view.currency)
+  const name = guardOf(view.code)
+  // Stopped by an earlier version, which kept no figures: those of now have the limit.
+  const now = view.guardrails.find((guard) => guard.name === name)?.params
+  const values = name === undefined ? {} : figures(name, { ...now, ...view.params }, view.currency)
   return {
-    reason: hostWords(`sentinel.${code}.reason`, view.reason, values),
-    nextStep: hostWords(`sentinel.${code}.nextStep`, view.nextStep, values),
+    reason: hostWords(`sentinel.${view.code}.reason`, view.reason, values),
+    nextStep: hostWords(`sentinel.${view.code}.nextStep`, view.nextStep, values),
   }
+}
+
+/** The same of an event; null where an earlier version wrote it without its code. */
+function reasonOf({ code, params, reason }: TelemetryRecord['payload']): string | null {
+  const known = SentinelCode.safeParse(code).data
+  const name = known && guardOf(known)
+  if (known === undefined || name === undefined) return null
+  const values = figures(name, ReasonParams.catch({}).parse(params), '')
+  return hostWords(`sentinel.${known}.reason`, String(reason), values)
 }
 
 /** One line of the history: what it is about is decided here, its words are in `safety.json`. */
 export type HistoryLine =
-  | { kind: 'sentinel'; level: SentinelView['level']; reason: string | null }
+  | { kind: 'sentinel'; level: SentinelView['level']; reason: string | null; english: boolean }
   | { kind: 'set'; key: string; before: string; after: string; source: string }
   | { kind: 'resumed' | 'refused'; source: string; line: number | null }
 
@@ -69,7 +85,9 @@ export function historyLine({ event_type, payload }: TelemetryRecord): HistoryLi
   const text = (name: string) => String(payload[name] ?? '')
   if (event_type === 'SentinelStatus') {
     const level = (['green', 'amber', 'red'] as const).find((known) => known === payload.level)
-    return level ? { kind: 'sentinel', level, reason: payload.reason === null ? null : text('reason') } : null
+    if (!level) return null
+    const reason = payload.reason === null ? null : (reasonOf(payload) ?? text('reason'))
+    return { kind: 'sentinel', level, reason, english: reason !== null && reasonOf(payload) === null }
   }
   if (event_type !== 'OwnerAction') return null
   const source = text('source')

@@ -1,5 +1,5 @@
-import type { OwnerField } from '../../../src-preload/contract/index.ts'
-import { useTranslation } from '../../i18n/index.ts'
+import type { OwnerField, ThermostatView } from '../../../src-preload/contract/index.ts'
+import { hostWords, i18n, useTranslation } from '../../i18n/index.ts'
 import { useConnection, useOwner } from '../../stores/context.tsx'
 import { Card, ErrorState, Notice } from '../../widgets/index.ts'
 import { Pending } from '../Pending.tsx'
@@ -16,10 +16,33 @@ export function FieldsPanel({ id }: { id: GroupName }) {
     <Card id={`settings-${id}`} title={t(`groups.${id}.title`)}>
       <p className="muted settings__hint">{t(`groups.${id}.text`)}</p>
       <OwnerPending>
+        {id === 'depth' && view !== null ? <DepthNow thermostat={view.thermostat} /> : null}
         <Fields fields={fields} />
       </OwnerPending>
     </Card>
   )
+}
+
+/** How deep the host thinks now, and why. */
+function DepthNow({ thermostat }: { thermostat: ThermostatView }) {
+  const { t } = useTranslation('settings')
+  const { innerCycles, outerSteps, haltThreshold, concurrency } = thermostat
+  return (
+    <p className="settings__now">
+      <strong>{t('depthNow', { innerCycles, outerSteps, haltThreshold, concurrency })}</strong>{' '}
+      {thermostatWords(thermostat)}
+    </p>
+  )
+}
+
+/** “Inner cycles 5 → 6: over 20 jobs …” */
+function thermostatWords({ code, params, changes, sentence }: ThermostatView): string {
+  if (code === null) return sentence
+  const moves = changes.map(({ knob, from, to }) =>
+    i18n.t('settings:knobChange', { knob: i18n.t(`settings:knobs.${knob}`), from, to }),
+  )
+  const why = hostWords(`thermostat.${code}`, '', params)
+  return why === '' ? sentence : [...moves, why].join(i18n.t('settings:knobBetween'))
 }
 
 export function Fields({ fields }: { fields: readonly OwnerField[] }) {

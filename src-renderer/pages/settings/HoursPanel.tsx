@@ -4,7 +4,7 @@ import type { EarningSchedule, EarningView, ScheduleWindow } from '../../../src-
 import { formatDateTime } from '../../format/index.ts'
 import { hostWords, useTranslation } from '../../i18n/index.ts'
 import { useConnection, useEarningPolicy } from '../../stores/context.tsx'
-import { Button, Card, ErrorState, Menu, Segmented, TimeField } from '../../widgets/index.ts'
+import { Button, Card, ErrorState, Menu, Notice, Segmented, TimeField } from '../../widgets/index.ts'
 import { Pending } from '../Pending.tsx'
 import { useSubject } from '../use-subject.ts'
 import { useWanted } from '../use-wanted.ts'
@@ -73,6 +73,9 @@ function Mode({ view }: { view: EarningView }) {
         </span>
       </p>
       <p className="muted settings__hint">{t(`hours.modeText.${shown}`)}</p>
+      {view.keepAwakeProblem === null ? null : (
+        <Notice title={t('hours.maySleep')}>{t(`hours.maySleepText.${view.keepAwakeProblem}`)}</Notice>
+      )}
       {error === null ? null : <ErrorState error={error} />}
     </div>
   )

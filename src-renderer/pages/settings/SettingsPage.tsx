@@ -14,6 +14,7 @@ import { AppPanel } from './AppPanel.tsx'
 import { BackupPanel } from './BackupPanel.tsx'
 import { FieldsPanel } from './FieldsPanel.tsx'
 import { FilePanel } from './FilePanel.tsx'
+import { GpusPanel } from './GpusPanel.tsx'
 import { HoursPanel } from './HoursPanel.tsx'
 import { LookPanel } from './LookPanel.tsx'
 import { StoragePanel } from './MachinePanels.tsx'
@@ -30,6 +31,7 @@ const contents: Record<TabName, () => ReactNode> = {
       <FieldsPanel id="idle" />
       <FieldsPanel id="conditions" />
       <FieldsPanel id="caps" />
+      <GpusPanel />
     </>
   ),
   money: () => (

@@ -60,7 +60,7 @@ export function fieldsOf(group: GroupName, fields: readonly OwnerField[]): Owner
 
 /** Have a control of their own. */
 const elsewhere =
-  /^(serving\.paused|earning\.mode|schedule\.[a-z]+day|mesh\.(send_prompts|routing|max_price|audit_trm_per_day))$/
+  /^(serving\.paused|earning\.(mode|gpus)|schedule\.[a-z]+day|mesh\.(send_prompts|routing|max_price|audit_trm_per_day))$/
 
 /** Fields that a newer host has and this window does not know: shown, so that nothing can only be set in an editor. */
 export function unknownFields(fields: readonly OwnerField[]): OwnerField[] {
