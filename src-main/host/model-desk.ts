@@ -231,11 +231,12 @@ export async function openModelDesk(options: ModelDeskOptions): Promise<ModelDes
     files: async () => [{ path: embedded.path, sha256: null }, ...(await store.library.list())],
     openAside: async (path) => {
       const model = await inspectModel({ id: path, path, embedded: false })
-      const advice = adviceFor(model.gguf, await machine.memory(0))
+      const room = await machine.room(0)
+      const advice = adviceFor(model.gguf, room)
       if (!advice.fits) throw tooLarge(advice.sentence)
       const checkModel = async (file: string) => void (await readGgufModel(file))
       const aside = createEngine({
-        ...planOf(model, advice),
+        ...planOf(model, advice, room),
         slots: 1,
         spawn: spawnEngine,
         clock,
