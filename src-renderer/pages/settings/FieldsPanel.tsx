@@ -28,7 +28,7 @@ function DepthNow({ thermostat }: { thermostat: ThermostatView }) {
   const { t } = useTranslation('settings')
   const { innerCycles, outerSteps, haltThreshold, concurrency } = thermostat
   return (
-    <p className="settings__now">
+    <p className="settings__hint">
       <strong>{t('depthNow', { innerCycles, outerSteps, haltThreshold, concurrency })}</strong>{' '}
       {thermostatWords(thermostat)}
     </p>

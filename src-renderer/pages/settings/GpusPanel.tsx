@@ -35,18 +35,20 @@ function OneGpu({ gpu, rules }: { gpu: HardwareInfo['gpus'][number]; rules: read
   }
   const busy = running !== null
   return (
-    <div className="fields gpu">
-      <Switch
-        label={t('gpus.use', { gpu: gpu.name })}
-        hint={
-          <>
-            {t('gpus.useHint')} <code className="field-key">{gpu.id}</code>
-          </>
-        }
-        on={rule.use}
-        disabled={blocked}
-        onChange={(use) => set({ use })}
-      />
+    <div className="fields">
+      <div className="field-row">
+        <Switch
+          label={t('gpus.use', { gpu: gpu.name })}
+          hint={
+            <>
+              {t('gpus.useHint')} <code className="field-key">{gpu.id}</code>
+            </>
+          }
+          on={rule.use}
+          disabled={blocked}
+          onChange={(use) => set({ use })}
+        />
+      </div>
       {rule.use ? (
         <>
           <OptionalNumber
