@@ -48,8 +48,9 @@ export const redSentinel = (): SentinelView => {
     params: { value: 912_000, limit: 900_000 },
     pausedAtMs: Date.now() - 840_000,
     guardrails: guardrails.map((one) => {
-      if (one.name === 'latency') return { ...one, level: 'red', value: 912_000 }
-      return one.name === 'daily_budget' ? { ...one, level: 'amber', value: 4.61 } : one
+      const reads = (value: number) => ({ ...one, value, params: { ...one.params, value } })
+      if (one.name === 'latency') return { ...reads(912_000), level: 'red' }
+      return one.name === 'daily_budget' ? { ...reads(4.61), level: 'amber' } : one
     }),
     costToday: 4.61,
   })
