@@ -1,7 +1,7 @@
 import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
 import { bootstrap } from '@libp2p/bootstrap'
-import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
+import { circuitRelayServer, circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import { generateKeyPairFromSeed, publicKeyFromRaw } from '@libp2p/crypto/keys'
 import { dcutr } from '@libp2p/dcutr'
 import { type GossipSub, gossipsub, type Message, TopicValidatorResult } from '@libp2p/gossipsub'
@@ -49,6 +49,11 @@ const DIAL_TIMEOUT_MS = 5_000
 /** Connections that are sought; others may open more. */
 const WANTED_PEERS = 32
 const SEEK_INTERVAL_MS = 20_000
+/**
+ * Of a connection that this host relays for two others: a long answer, with both signatures under each of its pieces.
+ * libp2p's own 128 KiB and two minutes end most answers half-way.
+ */
+const RELAYED = { bytes: 4n * 1024n * 1024n, durationMs: 30 * 60_000, hostsMax: 32 }
 /** A whole request may wait to be sent. */
 const SEND_BUFFER_BYTES = 2 * CHANNEL_MESSAGE_BYTES_MAX
 
@@ -111,6 +116,7 @@ async function startNode(options: Libp2pOptions): Promise<Node> {
           emitSelf: false,
           globalSignaturePolicy: 'StrictSign',
           maxInboundDataLength: GOSSIP_MESSAGE_BYTES_MAX,
+          runOnLimitedConnection: true,
           scoreParams: {
             appSpecificScore: (peer) => scoreOf(peer, options),
             appSpecificWeight: 1,
@@ -119,7 +125,9 @@ async function startNode(options: Libp2pOptions): Promise<Node> {
           },
           scoreThresholds: { gossipThreshold: -20, publishThreshold: -40, graylistThreshold: -80 },
         }),
-        ...(natTraversal ? { dcutr: dcutr(), upnp: uPnPNAT() } : {}),
+        ...(natTraversal
+          ? { dcutr: dcutr(), upnp: uPnPNAT({ autoConfirmAddress: true }), relay: relayForOthers() }
+          : {}),
       },
     })
     return node as unknown as Node
@@ -127,6 +135,15 @@ async function startNode(options: Libp2pOptions): Promise<Node> {
     throw startFailure(error)
   }
 }
+
+const relayForOthers = () =>
+  circuitRelayServer({
+    reservations: {
+      maxReservations: RELAYED.hostsMax,
+      defaultDataLimit: RELAYED.bytes,
+      defaultDurationLimit: RELAYED.durationMs,
+    },
+  })
 
 /** Node ids by peer id text: gossipsub asks for scores often. */
 const knownPeers = new Map<string, string>()
@@ -223,6 +240,7 @@ class Libp2pNet implements Net {
       const stream = await this.#node.dialProtocol(peerOf(nodeId), this.#protocol(protocol), {
         signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
         maxOutboundStreams: STREAMS_PER_PEER * 4,
+        runOnLimitedConnection: true,
       })
       return channelOver(stream, nodeId)
     } catch (cause) {
@@ -237,7 +255,10 @@ class Libp2pNet implements Net {
       const channel = channelOver(stream, nodeId)
       await take(channel).catch(() => channel.abort())
     }
-    void this.#node.handle(this.#protocol(protocol), onStream, { maxInboundStreams: STREAMS_PER_PEER })
+    void this.#node.handle(this.#protocol(protocol), onStream, {
+      maxInboundStreams: STREAMS_PER_PEER,
+      runOnLimitedConnection: true,
+    })
   }
 
   async disconnect(nodeId: string): Promise<void> {

@@ -150,7 +150,7 @@ class MemoryNet implements Net {
   }
 
   peers(): string[] {
-    return this.#network.neighbours(this.nodeId)
+    return this.#isGone() ? [] : this.#network.neighbours(this.nodeId)
   }
 
   onPeer(listener: (nodeId: string, connected: boolean) => void): () => void {
@@ -176,6 +176,7 @@ class MemoryNet implements Net {
 
   async open(nodeId: string, protocol: string): Promise<Channel> {
     await new Promise<void>((resolve) => this.#network.later(resolve))
+    if (this.#isGone()) throw new Error('this node is gone')
     const take = this.#network.netOf(nodeId)?.taker(protocol)
     if (!take || !this.#network.connected(this.nodeId, nodeId)) {
       throw new TiramiError('PEER_UNREACHABLE', 'The other host cannot be reached.', {
@@ -203,6 +204,11 @@ class MemoryNet implements Net {
 
   taker(protocol: string): ((channel: Channel) => Promise<void>) | undefined {
     return this.#protocols.get(protocol)
+  }
+
+  /** What is left of a process that has crashed says nothing in the name of the one that was started after it. */
+  #isGone(): boolean {
+    return this.#network.netOf(this.nodeId) !== this
   }
 
   async hear(packet: Packet, from: string): Promise<void> {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { afterEach, describe, expect, it } from 'vitest'
 import { keyPairFromSeed, systemTimers, utf8 } from '../kernel/index.ts'
-import { createLibp2pNet } from './libp2p-net.ts'
+import { createLibp2pNet, type Libp2pOptions } from './libp2p-net.ts'
 import { MemoryNetwork } from './memory-net.ts'
 import type { Net } from './net.ts'
 
@@ -29,26 +29,27 @@ async function memoryWorld(count: number): Promise<World> {
   }
 }
 
+const libp2pNet = (options: Pick<Libp2pOptions, 'seed' | 'network'> & Partial<Libp2pOptions>) =>
+  createLibp2pNet({
+    listen: ['/ip4/127.0.0.1/tcp/0'],
+    bootstrap: [],
+    localDiscovery: false,
+    natTraversal: false,
+    maxConnections: 50,
+    isBanned: () => false,
+    score: () => 0,
+    ...options,
+  })
+const freshName = () => `test-${randomBytes(6).toString('hex')}`
+
 /** A line: each node knows the one before it only. */
 async function libp2pWorld(count: number): Promise<World> {
   const banned = new Set<string>()
-  const network = `test-${randomBytes(6).toString('hex')}`
+  const network = freshName()
   const nets: Net[] = []
   for (let index = 0; index < count; index++) {
     const bootstrap = nets.at(-1)?.addresses().slice(0, 1) ?? []
-    nets.push(
-      await createLibp2pNet({
-        seed: seedOf(index),
-        network,
-        listen: ['/ip4/127.0.0.1/tcp/0'],
-        bootstrap,
-        localDiscovery: false,
-        natTraversal: false,
-        maxConnections: 50,
-        isBanned: (id) => banned.has(id),
-        score: () => 0,
-      }),
-    )
+    nets.push(await libp2pNet({ seed: seedOf(index), network, bootstrap, isBanned: (id) => banned.has(id) }))
   }
   return { nets, banned }
 }
@@ -154,5 +155,48 @@ describe.each([
     await far.disconnect(near.nodeId)
     await eventually(() => far.peers().length === 0)
     await expect(near.open(far.nodeId, 'echo/1')).rejects.toMatchObject({ code: 'PEER_UNREACHABLE' })
+  })
+})
+
+describe('two nodes that nobody can connect to', () => {
+  it('reach each other through a third that relays, with channels and messages to everybody', async () => {
+    const network = freshName()
+    const relay = await libp2pNet({ seed: seedOf(0), network, natTraversal: true })
+    const bootstrap = relay.addresses().slice(0, 1)
+    const homes = await Promise.all(
+      [1, 2].map((index) =>
+        libp2pNet({ seed: seedOf(index), network, listen: [], bootstrap, natTraversal: true }),
+      ),
+    )
+    open.push({ nets: [relay, ...homes], banned: new Set() })
+    const [near, far] = homes as [Net, Net]
+    await eventually(() => far.addresses().some((address) => address.includes('/p2p-circuit')))
+    far.handle('echo/1', async (channel) => {
+      for await (const message of channel.messages()) await channel.send(message)
+      await channel.close()
+    })
+    near.learn(far.nodeId, far.addresses())
+    const channel = await near.open(far.nodeId, 'echo/1')
+    // More than libp2p's own limit of a relayed connection.
+    const lengths = [1, 200_000, 2]
+    const answers: number[] = []
+    const reading = (async () => {
+      for await (const message of channel.messages()) answers.push(message.length)
+    })()
+    for (const length of lengths) await channel.send(new Uint8Array(length))
+    await channel.close()
+    await reading
+    expect(answers).toEqual(lengths)
+    const heard = new Set<string>()
+    for (const net of [near, relay, far]) {
+      net.subscribe('news', (message) => {
+        if (net === far) heard.add(text(message))
+        return 'accept'
+      })
+    }
+    await eventually(async () => {
+      await near.publish('news', utf8('fresh'))
+      return heard.has('fresh')
+    })
   })
 })
