@@ -11,6 +11,8 @@ export interface RunningHost {
   api: string
   apiKey: string
   model: string
+  /** Addresses for other hosts; null: started without the mesh. */
+  mesh: string[] | null
   end(): Promise<void>
 }
 
@@ -25,13 +27,20 @@ export function startHost(directory: string, ...extra: string[]): Promise<Runnin
   return new Promise((resolve, reject) => {
     child.on('exit', (code) => reject(new Error(`the host ended with ${code}`)))
     createInterface({ input: child.stdout }).once('line', (line) => {
-      const ready = JSON.parse(line) as { event: string; api: string; apiKeyFile: string; model: string }
+      const ready = JSON.parse(line) as {
+        event: string
+        api: string
+        apiKeyFile: string
+        model: string
+        mesh: string[] | null
+      }
       if (ready.event !== 'ready') return reject(new Error(line))
       resolve({
         readyMs: performance.now() - startedAtMs,
         pid: child.pid ?? 0,
         api: ready.api,
         model: ready.model,
+        mesh: ready.mesh,
         apiKey: readFileSync(ready.apiKeyFile, 'utf8').trim(),
         end: () => new Promise((done) => child.once('exit', () => done()).kill('SIGTERM')),
       })

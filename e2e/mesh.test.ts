@@ -1,45 +1,103 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { verifyLedger } from '../src-main/ledger/index.ts'
 import { writeTinyGguf } from '../src-main/models/testing/tiny-gguf.ts'
 import { TEXT_ANSWER, writeAssistantModel } from './support/assistant-model.ts'
-import { eventually, type HostProcess, temporaryDirectory } from './support/host.ts'
+import { eventually, type HostProcess, root, temporaryDirectory } from './support/host.ts'
 import {
+  bannedBy,
+  meshPort,
+  multicastWorks,
   networkName,
+  observedTrades,
   openToGuests,
   peersOf,
   remoteTrades,
   sendPrompts,
   startMeshHost,
+  tradesWithHosts,
   whenServing,
 } from './support/mesh.ts'
+import { type Cheat, joinAsCheat, originOf, quoteAbovePrice, temptingSignal } from './support/mesh-cheat.ts'
 
 const data = temporaryDirectory()
 const network = networkName()
 const MODEL = 'assistant'
+const OTHERS = ['asking', 'watching', 'north-1', 'north-2', 'south-1', 'south-2'] as const
+/** How long the network is cut; a minute in `npm run test:long`. */
+const CUT_MS = Number(process.env.TIRAMI_CUT_S ?? 5) * 1_000
+let hosts: HostProcess[] = []
 let asking: HostProcess
 let serving: HostProcess
+let endless: HostProcess
 let watching: HostProcess
+let startEndless: () => Promise<HostProcess>
+
+const directoryOf = (name: string) => join(data.path, name)
+const cutDirectory = directoryOf('cut')
+
+const NAMES = ['serving', ...OTHERS, 'endless']
+const nameOf = ({ child }: HostProcess) =>
+  NAMES.find((name) => child.spawnargs.includes(directoryOf(name))) ?? ''
+const named = (name: string): HostProcess => {
+  const host = hosts.find((one) => nameOf(one) === name)
+  if (!host) throw new Error(`${name} is not up`)
+  return host
+}
+
+/** From now on the host makes and keeps no connection to the others. */
+const cut = (host: HostProcess, others: readonly HostProcess[]) =>
+  writeFileSync(join(cutDirectory, nameOf(host)), JSON.stringify(others.map(meshPort)))
 
 beforeAll(async () => {
-  const modelPath = writeAssistantModel(join(data.path, `${MODEL}.gguf`))
-  serving = await startMeshHost(join(data.path, 'serving'), network, [], '--model', modelPath)
-  ;[asking, watching] = await Promise.all([
-    startMeshHost(join(data.path, 'asking'), network, [serving]),
-    startMeshHost(join(data.path, 'watching'), network, [serving]),
-  ])
+  const assistant = writeAssistantModel(directoryOf(`${MODEL}.gguf`))
+  // Whoever asks has to serve something else, or he is answered at home.
+  const other = writeAssistantModel(directoryOf('other.gguf'))
+  const repeating = writeTinyGguf(directoryOf('endless.gguf'), {
+    script: { bytes: new TextEncoder().encode('abcdefgh '), ending: 'repeat' },
+  })
+  mkdirSync(cutDirectory)
+  process.env.TIRAMI_CUT = cutDirectory
+  process.env.NODE_OPTIONS = `--import ${pathToFileURL(join(root, 'e2e/support/cut.mjs'))}`
+  // Without configuration where the machine lets a group hear its datagrams; else from one address.
+  const discovery = (await multicastWorks()) ? 'local-network' : 'loopback'
+  console.log(
+    `hosts find each other by ${discovery === 'loopback' ? 'bootstrap: no multicast here' : 'mDNS'}`,
+  )
+  serving = await startMeshHost(directoryOf('serving'), { network, discovery }, '--model', assistant)
+  const known = discovery === 'loopback' ? [serving] : []
+  const start = (name: string, model: string) =>
+    startMeshHost(directoryOf(name), { network, discovery, bootstrap: known }, '--model', model)
+  startEndless = () => start('endless', repeating)
+  hosts = [serving]
+  const started = (host: HostProcess) => {
+    hosts.push(host)
+    return host
+  }
+  await Promise.all([...OTHERS.map((name) => start(name, other).then(started)), startEndless().then(started)])
+  asking = named('asking')
+  watching = named('watching')
+  endless = named('endless')
   await openToGuests(serving)
-})
+  await openToGuests(endless)
+}, 600_000)
 afterAll(async () => {
-  await Promise.all([asking, serving, watching].map((host) => host?.end('SIGKILL')))
+  delete process.env.TIRAMI_CUT
+  delete process.env.NODE_OPTIONS
+  await Promise.all(hosts.map((host) => host.end('SIGKILL')))
   data.remove()
 })
 
 const question = { model: MODEL, messages: [{ role: 'user' as const, content: 'tell me' }], temperature: 0 }
 
-describe('three hosts', () => {
-  it('find each other from one address, and learn who serves what at which price', async () => {
+describe('eight hosts', () => {
+  it('find each other, and learn who serves what at which price', async () => {
     await whenServing(asking, MODEL)
-    await eventually(async () => (await peersOf(asking)).count === 2 && (await peersOf(watching)).count === 2)
+    for (const host of hosts) {
+      await eventually(async () => (await peersOf(host)).count === hosts.length - 1, 60_000)
+    }
     const route = await asking.api(`/tirami/route?model=${MODEL}`)
     expect(await route.json()).toMatchObject({ provider: serving.ready.nodeId, model: MODEL })
   })
@@ -60,6 +118,7 @@ describe('three hosts', () => {
       if (content) pieces.push(content)
       cost = (chunk as { x_tirami?: typeof cost }).x_tirami ?? cost
     }
+    const endedAtMs = performance.now()
     expect(pieces).toEqual(TEXT_ANSWER)
     const [there] = await eventually(async () => {
       const trades = await remoteTrades(serving, asking.ready.nodeId)
@@ -74,12 +133,12 @@ describe('three hosts', () => {
     })
     expect(cost?.trm_cost).toBe(here?.trm_amount)
     expect(cost?.flops).toBeGreaterThan(0)
-    const known = await eventually(async () => {
-      const { trades } = (await (await watching.api('/tirami/mesh/trades')).json()) as {
-        trades: { trade_id: string }[]
-      }
-      return trades.find(({ trade_id }) => trade_id === here?.trade_id)
-    })
+    const known = await eventually(async () =>
+      (await observedTrades(watching)).find(({ trade_id }) => trade_id === here?.trade_id),
+    )
+    console.log(
+      `a third host knew of the trade ${Math.round(performance.now() - endedAtMs)} ms after the answer`,
+    )
     expect(known).toMatchObject({ trm_amount: here?.trm_amount })
     // It is not in the third's books: who owes whom elsewhere is not its to say.
     expect(await remoteTrades(watching, serving.ready.nodeId)).toEqual([])
@@ -88,13 +147,6 @@ describe('three hosts', () => {
 
 describe('a provider that is killed in the course of an answer', () => {
   it('is paid for what came, and books it when it is back', async () => {
-    const modelPath = writeTinyGguf(join(data.path, 'endless.gguf'), {
-      script: { bytes: new TextEncoder().encode('abcdefgh '), ending: 'repeat' },
-    })
-    const directory = join(data.path, 'endless')
-    const start = () => startMeshHost(directory, network, [watching], '--model', modelPath)
-    let endless = await start()
-    await openToGuests(endless)
     await whenServing(asking, 'endless')
     const stream = await asking.client.chat.completions.create({
       model: 'endless',
@@ -117,7 +169,9 @@ describe('a provider that is killed in the course of an answer', () => {
       return trades.length === 1 && trades
     })
     expect(here?.trm_amount).toBeGreaterThan(0)
-    endless = await start()
+    hosts = hosts.filter((host) => host !== endless)
+    endless = await startEndless()
+    hosts.push(endless)
     const [there] = await eventually(async () => {
       const trades = await remoteTrades(endless, asking.ready.nodeId)
       return trades.length === 1 && trades
@@ -127,6 +181,121 @@ describe('a provider that is killed in the course of an answer', () => {
       caller: { reserved: number }
     }
     expect(caller.reserved).toBe(0)
-    await endless.end('SIGTERM')
+  })
+})
+
+describe('a network that falls apart', () => {
+  it('goes on trading on one side, and the other learns of it when it is whole again', async () => {
+    const south = ['south-1', 'south-2'].map(named)
+    const north = hosts.filter((host) => !south.includes(host))
+    for (const host of south) cut(host, north)
+    for (const host of north) cut(host, south)
+    const separated = async (host: HostProcess, others: readonly HostProcess[]) => {
+      const { connected_peers } = (await (await host.api('/tirami/topology')).json()) as {
+        connected_peers: string[]
+      }
+      return others.every(({ ready }) => !connected_peers.includes(ready.nodeId))
+    }
+    for (const host of south) await eventually(() => separated(host, north))
+    const before = new Set((await observedTrades(watching)).map(({ trade_id }) => trade_id))
+    const endsAtMs = performance.now() + CUT_MS
+    const answer = await asking.client.chat.completions.create(question)
+    expect(answer.choices[0]?.message.content).toBe(TEXT_ANSWER.join(''))
+    const trade = await eventually(async () =>
+      (await observedTrades(watching)).find(({ trade_id }) => !before.has(trade_id)),
+    )
+    await new Promise((resolve) => setTimeout(resolve, Math.max(0, endsAtMs - performance.now())))
+    for (const host of south) {
+      expect((await observedTrades(host)).map(({ trade_id }) => trade_id)).not.toContain(trade.trade_id)
+    }
+    for (const host of hosts) cut(host, [])
+    for (const host of south) {
+      await eventually(
+        async () => (await observedTrades(host)).some(({ trade_id }) => trade_id === trade.trade_id),
+        120_000,
+      )
+    }
+  })
+})
+
+describe('a cheat among hosts', () => {
+  const cheats: Cheat[] = []
+  const joined = async () => {
+    const cheat = await joinAsCheat(network, [asking])
+    cheats.push(cheat)
+    await eventually(async () => cheat.net.peers().includes(asking.ready.nodeId))
+    return cheat
+  }
+  const isBanned = ({ net }: Cheat) => bannedBy(directoryOf('asking')).includes(net.nodeId)
+  afterAll(() => Promise.all(cheats.map(({ net }) => net.close())))
+
+  it('who asks more than it has signed is paid nothing, and banned with its own two signatures', async () => {
+    const liar = await joined()
+    quoteAbovePrice(liar, 'bargain')
+    await eventually(async () => {
+      await liar.net.publish('signals', temptingSignal(liar, 'bargain', Date.now()))
+      return (await peersOf(asking)).peers.some(({ models }) => models.includes('bargain'))
+    })
+    await expect(asking.client.chat.completions.create({ ...question, model: 'bargain' })).rejects.toThrow()
+    const { disputes } = (await (await asking.api('/tirami/mesh/disputes')).json()) as {
+      disputes: { provider: string; reason: string }[]
+    }
+    expect(disputes).toContainEqual(
+      expect.objectContaining({ provider: liar.net.nodeId, reason: 'price-above-signed' }),
+    )
+    expect(await remoteTrades(asking, liar.net.nodeId)).toEqual([])
+    expect(isBanned(liar)).toBe(true)
+    await eventually(async () => !liar.net.peers().includes(asking.ready.nodeId))
+  })
+
+  it('who says again what others have signed is banned', async () => {
+    const replayer = await joined()
+    const captured = await eventually(async () => {
+      const { nodeId } = serving.ready
+      return replayer.overheard.find((message) => originOf(message) === nodeId)
+    }, 60_000)
+    for (let time = 0; time < 20; time++) await replayer.net.publish('signals', captured)
+    await eventually(async () => isBanned(replayer))
+    await expect(replayer.net.open(asking.ready.nodeId, 'work/1')).rejects.toThrow()
+    // Whoever had signed it is none the worse for it.
+    await whenServing(asking, MODEL)
+  })
+
+  it('who floods is banned, and the others go on', async () => {
+    const flooder = await joined()
+    // Signals that are sound, and as long as they may be: more bytes in a second than a node has.
+    for (let message = 0; message < 400; message++) {
+      await flooder.net.publish('signals', temptingSignal(flooder, 'flood', Date.now() + message, 256))
+    }
+    await eventually(async () => isBanned(flooder))
+    const answer = await asking.client.chat.completions.create(question)
+    expect(answer.choices[0]?.message.content).toBe(TEXT_ANSWER.join(''))
+  })
+})
+
+describe('over all eight ledgers', () => {
+  it('every claim of a host is a debt of another, and each journal verifies', async () => {
+    const trades = await eventually(async () => {
+      const booked = (await Promise.all(hosts.map((host) => tradesWithHosts(host, hosts)))).flat()
+      // Each trade stands in the books of both.
+      const ids = new Set(booked.map(({ trade_id }) => trade_id))
+      return booked.length > 0 && booked.length === 2 * ids.size && booked
+    }, 60_000)
+    const nets = new Map<string, number>()
+    const add = (node: string, amountTrm: number) => nets.set(node, (nets.get(node) ?? 0) + amountTrm)
+    for (const host of hosts) {
+      for (const { provider, consumer, trm_amount } of await tradesWithHosts(host, hosts)) {
+        // Each host's own books say only what it claims and owes itself.
+        if (provider === host.ready.nodeId) add(provider, trm_amount)
+        else if (consumer === host.ready.nodeId) add(consumer, -trm_amount)
+      }
+    }
+    expect(trades.length).toBeGreaterThanOrEqual(2 * 4)
+    expect([...nets.values()].reduce((sum, netTrm) => sum + netTrm, 0)).toBe(0)
+    for (const host of hosts.splice(0)) await host.end('SIGTERM')
+    for (const name of NAMES) {
+      const { ok, sumTrm } = await verifyLedger(join(directoryOf(name), 'ledger'))
+      expect([name, ok, sumTrm]).toEqual([name, true, 0n])
+    }
   })
 })

@@ -29,7 +29,7 @@ The host can join others, to sell them answers and to buy (docs/mesh.md); withou
   --bootstrap ADDRESS         a host to begin with, such as /ip4/10.0.0.5/tcp/4001/p2p/12D3…; may be given again
   --mesh-network NAME         hosts of one name find each other (default tirami)
   --mesh-loopback             listen on this machine only, and look for nobody on the local network
-  --mesh-nat                  relays, hole punching and port mapping, for a home behind NAT (not tested yet)`
+  --mesh-nat                  relays, hole punching and port mapping, for a home behind NAT; relays for others too`
 
 interface Arguments {
   dataDirectory: string

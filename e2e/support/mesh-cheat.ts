@@ -1,0 +1,86 @@
+import { randomBytes } from 'node:crypto'
+import { hexFromBytes, type KeyPair, keyPairFromSeed } from '../../src-main/kernel/index.ts'
+import { createLibp2pNet, type Net, sealEnvelope } from '../../src-main/mesh/index.ts'
+import type { HostProcess } from './host.ts'
+
+/** A node that speaks the mesh's language, and says what it should not. */
+export interface Cheat {
+  key: KeyPair
+  net: Net
+  /** Signals of others as they went by. */
+  overheard: Uint8Array[]
+}
+
+export async function joinAsCheat(network: string, hosts: readonly HostProcess[]): Promise<Cheat> {
+  const seed = new Uint8Array(randomBytes(32))
+  const net = await createLibp2pNet({
+    seed,
+    network,
+    listen: ['/ip4/127.0.0.1/tcp/0'],
+    bootstrap: hosts.flatMap(({ ready }) => ready.mesh?.slice(0, 1) ?? []),
+    localDiscovery: false,
+    natTraversal: false,
+    maxConnections: 50,
+    isBanned: () => false,
+    score: () => 0,
+  })
+  const overheard: Uint8Array[] = []
+  net.subscribe('signals', (message) => {
+    overheard.push(message)
+    return 'accept'
+  })
+  return { key: keyPairFromSeed(seed), net, overheard }
+}
+
+const layer = { count: 1, headCount: 1, keyLength: 8, valueLength: 8, windowTokens: null }
+
+/** A tenth of everybody's price, and a hundred free places. */
+export function temptingSignal({ key }: Cheat, model: string, seq: number, layers = 1): Uint8Array {
+  return sealEnvelope(key, seq, {
+    kind: 'signal',
+    expiresAtMs: seq + 40_000,
+    addresses: [],
+    features: [],
+    price: { multiplierMicro: '100000', feeMicro: '0' },
+    models: [
+      {
+        id: model,
+        contextTokens: 4096,
+        cost: { activeMatmulParameters: '1000', layers: Array.from({ length: layers }, () => layer) },
+        toolCallFormat: null,
+        weights: null,
+        demonstration: true,
+      },
+    ],
+    load: { running: 0, queued: 0, slots: 100 },
+    latencyHintMs: 1,
+    log: { size: 0, rootHex: 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855' },
+  })
+}
+
+/** Length of what stands before the body of a signed message: version, origin, number, signature. */
+const HEAD_BYTES = 105
+
+/** Answers each request with a quote at ten times the price of `temptingSignal`. */
+export function quoteAbovePrice({ key, net }: Cheat, model: string): void {
+  net.handle('work/1', async (channel) => {
+    for await (const bytes of channel.messages()) {
+      if (bytes[0] !== 1) continue
+      const begin = JSON.parse(new TextDecoder().decode(bytes.subarray(HEAD_BYTES))) as { jobId: string }
+      const quote = {
+        kind: 'quote',
+        jobId: begin.jobId,
+        consumer: channel.peer,
+        model,
+        nonce: hexFromBytes(randomBytes(16)),
+        timestampMs: String(Date.now()),
+        promptTokens: 9,
+        price: { multiplierMicro: '1000000', feeMicro: '0' },
+        maxAmountTrm: '5',
+      }
+      await channel.send(sealEnvelope(key, Date.now() + 1, quote))
+    }
+  })
+}
+
+export const originOf = (message: Uint8Array): string => hexFromBytes(message.subarray(1, 33))
