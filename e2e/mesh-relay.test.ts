@@ -29,11 +29,8 @@ beforeAll(async () => {
   process.env.TIRAMI_CUT = cutDirectory
   process.env.NODE_OPTIONS = `--import ${pathToFileURL(join(root, 'e2e/support/cut.mjs'))}`
   const start = async (name: string, served = '', bootstrap: HostProcess[] = []) => {
-    const host = await startMeshHost(
-      join(data.path, name),
-      { network, bootstrap },
-      ...['--mesh-nat', '--model', served],
-    )
+    const nat = ['--mesh-nat', '--model', served]
+    const host = await startMeshHost(join(data.path, name), network, bootstrap, ...nat)
     hosts.push(host)
     return host
   }

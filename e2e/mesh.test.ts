@@ -16,6 +16,7 @@ import {
   peersOf,
   remoteTrades,
   sendPrompts,
+  startLocalMeshHost,
   startMeshHost,
   tradesWithHosts,
   whenServing,
@@ -62,21 +63,23 @@ beforeAll(async () => {
   process.env.TIRAMI_CUT = cutDirectory
   process.env.NODE_OPTIONS = `--import ${pathToFileURL(join(root, 'e2e/support/cut.mjs'))}`
   // Without configuration where the machine lets a group hear its datagrams; else from one address.
-  const discovery = (await multicastWorks()) ? 'local-network' : 'loopback'
-  console.log(
-    `hosts find each other by ${discovery === 'loopback' ? 'bootstrap: no multicast here' : 'mDNS'}`,
-  )
-  serving = await startMeshHost(directoryOf('serving'), { network, discovery }, '--model', assistant)
-  const known = discovery === 'loopback' ? [serving] : []
-  const start = (name: string, model: string) =>
-    startMeshHost(directoryOf(name), { network, discovery, bootstrap: known }, '--model', model)
-  startEndless = () => start('endless', repeating)
+  const local = await multicastWorks()
+  console.log(`hosts find each other by ${local ? 'mDNS' : 'bootstrap: no multicast here'}`)
+  const start = (name: string, model: string, known: readonly HostProcess[]) =>
+    local
+      ? startLocalMeshHost(directoryOf(name), network, '--model', model)
+      : startMeshHost(directoryOf(name), network, known, '--model', model)
+  serving = await start('serving', assistant, [])
+  startEndless = () => start('endless', repeating, [serving])
   hosts = [serving]
   const started = (host: HostProcess) => {
     hosts.push(host)
     return host
   }
-  await Promise.all([...OTHERS.map((name) => start(name, other).then(started)), startEndless().then(started)])
+  await Promise.all([
+    ...OTHERS.map((name) => start(name, other, [serving]).then(started)),
+    startEndless().then(started),
+  ])
   asking = named('asking')
   watching = named('watching')
   endless = named('endless')

@@ -7,24 +7,21 @@ import { eventually, type HostProcess, startHeadless } from './host.ts'
 /** Hosts of one test find each other and nobody else. */
 export const networkName = () => `test-${randomBytes(6).toString('hex')}`
 
-export interface Membership {
-  network: string
-  /** By mDNS, listening beyond this machine; or on the loopback, from the addresses in `bootstrap`. */
-  discovery?: 'local-network' | 'loopback'
-  bootstrap?: readonly HostProcess[]
-}
-
-/** A host that joins others. */
+/** A host on the loopback that joins the hosts at these addresses. */
 export async function startMeshHost(
   directory: string,
-  { network, discovery = 'loopback', bootstrap = [] }: Membership,
+  network: string,
+  others: readonly HostProcess[],
   ...extra: string[]
 ): Promise<HostProcess> {
-  const addresses = bootstrap.flatMap(({ ready }) => ['--bootstrap', ready.mesh?.[0] ?? ''])
-  const where = discovery === 'loopback' ? ['--mesh-loopback'] : []
-  const mesh = ['--mesh-port', '0', ...where, '--mesh-network', network, ...addresses]
+  const bootstrap = others.flatMap(({ ready }) => ['--bootstrap', ready.mesh?.[0] ?? ''])
+  const mesh = ['--mesh-port', '0', '--mesh-loopback', '--mesh-network', network, ...bootstrap]
   return startHeadless(directory, ...mesh, ...extra)
 }
+
+/** A host that listens beyond this machine, and looks for others by multicast DNS. */
+export const startLocalMeshHost = (directory: string, network: string, ...extra: string[]) =>
+  startHeadless(directory, '--mesh-port', '0', '--mesh-network', network, ...extra)
 
 export const meshPort = ({ ready }: HostProcess) => Number(/\/tcp\/(\d+)/.exec(ready.mesh?.[0] ?? '')?.[1])
 
