@@ -16,7 +16,7 @@ export interface AuditTolerance {
 }
 
 /** From `npm run bench:audits`; docs/audits.md has the measurement. */
-export const AUDIT_TOLERANCE: AuditTolerance = { meanDeltaNats: 0.03, tieNats: 0.1, tokensMin: 4 }
+export const AUDIT_TOLERANCE: AuditTolerance = { meanDeltaNats: 0.07, tieNats: 0.1, tokensMin: 4 }
 
 /** Less probable tokens are compared by nobody: rounding makes too much of them. */
 const LOGPROB_MIN = -12
