@@ -8,7 +8,9 @@ import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Browser, chromium, type Page } from 'playwright'
 import { pageNames, pages } from '../src-renderer/app/pages.ts'
-import { type HostProcess, root, startHeadless, temporaryDirectory } from './support/host.ts'
+import { writeAssistantModel } from './support/assistant-model.ts'
+import { type HostProcess, root, temporaryDirectory } from './support/host.ts'
+import { networkName, openToGuests, sendPrompts, startMeshHost, whenServing } from './support/mesh.ts'
 
 const { values } = parseArgs({ options: { out: { type: 'string', default: 'docs/screens' } } })
 const out = resolve(root, values.out)
@@ -23,6 +25,7 @@ const QUESTIONS = [
   'What is a stake?',
   'How do I earn?',
 ]
+const OTHER_MODEL = 'assistant'
 const GUESTS = ['Anna’s laptop', 'CI runner', 'Night reader']
 
 async function guestToken(host: HostProcess, label: string): Promise<string> {
@@ -47,6 +50,15 @@ async function work(host: HostProcess): Promise<void> {
     await ask(host, question)
     await ask(host, question, tokens[at % tokens.length])
   }
+}
+
+/** Another host serves a model, and answers one question. */
+async function buy(host: HostProcess, other: HostProcess): Promise<void> {
+  await openToGuests(other)
+  await sendPrompts(host)
+  await whenServing(host, OTHER_MODEL)
+  const body = JSON.stringify({ model: OTHER_MODEL, messages: [{ role: 'user', content: 'tell me' }] })
+  await (await host.api('/chat/completions', { method: 'POST', body })).text()
 }
 
 async function setPrices(page: Page): Promise<void> {
@@ -117,19 +129,23 @@ async function shoot(
 const executablePath = process.env.TIRAMI_CHROMIUM
 if (!executablePath) throw new Error('Set TIRAMI_CHROMIUM to the path of a Chromium.')
 const data = temporaryDirectory()
-const host = await startHeadless(data.path)
+const group = networkName()
+const host = await startMeshHost(join(data.path, 'host'), group, [])
+const modelPath = writeAssistantModel(join(data.path, `${OTHER_MODEL}.gguf`))
+const other = await startMeshHost(join(data.path, 'other'), group, [host], '--model', modelPath)
 const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] })
 try {
   rmSync(out, { recursive: true, force: true })
   mkdirSync(out, { recursive: true })
   await work(host)
+  await buy(host, other)
   const page = await open(browser, host, 'en-GB')
   await use(page)
   await shoot(page, pageNames, '')
   await shoot(await open(browser, host, 'ja-JP'), ['home', 'chat', 'wallet', 'safety'], '-ja')
 } finally {
   await browser.close()
-  await host.end('SIGTERM')
+  await Promise.all([host.end('SIGTERM'), other.end('SIGTERM')])
   data.remove()
 }
 const files = readdirSync(out)

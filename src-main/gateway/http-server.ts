@@ -97,7 +97,7 @@ async function listen(app: FastifyInstance, host: string, port: number): Promise
 
 function notHere(address: string, cause: unknown): TiramiError {
   return new TiramiError('ADDRESS_NOT_HERE', `This machine does not have the address ${address}.`, {
-    nextStep: 'Choose another address in Settings → Machine, or with --bind.',
+    nextStep: 'Choose another address in the settings under “Storage and network”, or with --bind.',
     cause,
   })
 }

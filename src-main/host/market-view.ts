@@ -27,7 +27,7 @@ const PEERS_SHOWN = 1_000
 const TRADES_SHOWN = 200
 const DISPUTES_SHOWN = 50
 const OPINIONS_SHOWN = 50
-/** Latest trades of others that the picture of the mesh is drawn from, and the lines that it can bear. */
+/** Latest trades that were heard of, from which the picture of the mesh is drawn, and the lines that it can bear. */
 const LINKED_TRADES = 2_000
 const LINKS_SHOWN = 24
 const SAMPLE_PROMPT_TOKENS = 100
@@ -50,7 +50,7 @@ export function meshView(
 ): MeshView {
   const { market, net, presented, notOffering } = now
   const connected = new Set(net.peers())
-  const { undelivered, observed } = market.counts()
+  const { undelivered } = market.counts()
   const known = market.peers()
   const peers = known
     .map((peer) => {
@@ -60,6 +60,9 @@ export function meshView(
     })
     .sort((a, b) => Number(b.connected) - Number(a.connected))
   const off = meshOff(ports)
+  const others = market
+    .observed(LINKED_TRADES)
+    .filter(({ trade: { terms } }) => terms.provider !== off.nodeId && terms.consumer !== off.nodeId)
   const offers = presented.models.map((model) => offerView(model, presented.price))
   return {
     ...off,
@@ -67,7 +70,7 @@ export function meshView(
     addresses: net.addresses(),
     peers: peers.slice(0, PEERS_SHOWN),
     peersKnown: known.length,
-    links: linksOf(market, off.nodeId),
+    links: linksOf(others),
     standing: {
       ...off.standing,
       offered: offers.map(({ id }) => id),
@@ -75,7 +78,7 @@ export function meshView(
       notOffering,
       unconfirmedTrades: undelivered,
     },
-    observedTrades: observed,
+    observedTrades: others.length,
     banned: market.banned(),
   }
 }
@@ -172,11 +175,10 @@ function tradeView({ terms }: SignedTrade, nodeId: string): MeshTrade {
 }
 
 /** Who trades with whom, beside this host. */
-function linksOf(market: MarketNode, nodeId: string): MeshView['links'] {
+function linksOf(others: ReturnType<MarketNode['observed']>): MeshView['links'] {
   const counts = new Map<string, { a: string; b: string; trades: number }>()
-  for (const { trade } of market.observed(LINKED_TRADES)) {
+  for (const { trade } of others) {
     const [a = '', b = ''] = [trade.terms.provider, trade.terms.consumer].sort()
-    if (a === nodeId || b === nodeId) continue
     const link = counts.get(`${a} ${b}`) ?? { a, b, trades: 0 }
     counts.set(`${a} ${b}`, { ...link, trades: link.trades + 1 })
   }

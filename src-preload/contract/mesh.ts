@@ -95,7 +95,7 @@ export const MeshView = z.object({
   }),
   /** With other hosts, newest first, at most 200. */
   trades: z.array(MeshTrade),
-  /** Trades of others that this host has checked. */
+  /** Trades between others that this host has checked, among the latest 2 000 that it heard of. */
   observedTrades: Count,
   banned: z.array(z.object({ nodeId: NodeId, untilMs: TimestampMs })),
   /** Newest first, at most 50. */

@@ -72,7 +72,7 @@ function Offers({ offers }: Pick<AuditsView, 'offers'>) {
         { key: 'model', name: t('offers.model') },
         { key: 'passed', name: t('audits.passed'), number: true },
         { key: 'failed', name: t('audits.failed'), number: true },
-        { key: 'act', name: t('audits.check') },
+        { key: 'act', name: t('audits.act') },
       ]}
       rows={offers}
       keyOf={({ nodeId, model }) => `${nodeId} ${model}`}
