@@ -77,7 +77,7 @@ function knowsLateSettlement(left: House, right: House): boolean {
   return disputes.some(({ reason }) => reason === 'settled-late')
 }
 
-/** Trades of all others that a host should have heard of and has not. */
+/** Trades that a host should have heard of and has not. What it has booked itself it knows, whatever others say of it. */
 export function unheard(houses: readonly House[]): string[] {
   const all = new Set<string>()
   // Of a job that two hosts have booked differently, the higher amount counts.
@@ -87,11 +87,14 @@ export function unheard(houses: readonly House[]): string[] {
     if (!known || known.terms.amountTrm < trade.terms.amountTrm) highest.set(jobKey(trade.terms), trade)
   }
   for (const { terms } of highest.values()) all.add(hexFromBytes(tradeLeafHash(terms)))
-  return houses.flatMap((house) =>
-    [...all]
-      .filter((id) => !house.market.node.observedTrade(id))
-      .map((id) => `${name(house.id)} misses ${name(id)}`),
-  )
+  return houses.flatMap((house) => {
+    const own = new Set(
+      house.books.mesh.page(0, 1_000_000).map(({ terms }) => hexFromBytes(tradeLeafHash(terms))),
+    )
+    return [...all]
+      .filter((id) => !own.has(id) && !house.market.node.observedTrade(id))
+      .map((id) => `${name(house.id)} misses ${name(id)}`)
+  })
 }
 
 const name = (id: string): string => id.slice(0, 8)
