@@ -41,7 +41,8 @@ export function noticeOf(
 function firstEarning(trade: Trade, before: NoticeState) {
   const night = nightOf(trade.timestampMs)
   // The owner's own use is no income.
-  if (night === null || trade.ownKey || night === before.nightTold) return { state: before, notice: null }
+  const isIncome = !trade.ownKey && trade.passedOnTrm !== trade.amountTrm
+  if (night === null || !isIncome || night === before.nightTold) return { state: before, notice: null }
   const { amountTrm, modelId } = trade
   const notice: Notice = { kind: 'firstEarning', amountTrm, modelId }
   return { state: { ...before, nightTold: night }, notice }

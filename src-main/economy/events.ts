@@ -9,7 +9,8 @@ const MarketUpdated = z.strictObject({
   atMs: Millis,
 })
 
-const ReputationCauseSchema = z.enum(['trade', 'audit-failed'])
+/** `not-countersigned`: did not sign for what it was sent. `word-broken`: contradicts what it had signed before. */
+const ReputationCauseSchema = z.enum(['trade', 'audit-failed', 'not-countersigned', 'word-broken'])
 
 const ReputationChanged = z.strictObject({
   kind: z.literal('reputation.changed'),
@@ -28,6 +29,20 @@ const ReputationObserved = z.strictObject({
   volumeTrm: WholeText,
   timestampMs: Millis,
   signature: SignatureHex,
+  keepMax: Count,
+  atMs: Millis,
+})
+
+export const ComplaintCauseSchema = z.enum(['not-countersigned', 'audit-fail', 'loan-default'])
+
+const ReputationComplained = z.strictObject({
+  kind: z.literal('reputation.complained'),
+  complainant: Hex32,
+  subject: Hex32,
+  cause: ComplaintCauseSchema,
+  /** Of what it is about: the same is counted once. */
+  evidence: z.string().regex(/^[0-9a-z.:-]{1,160}$/),
+  timestampMs: Millis,
   keepMax: Count,
   atMs: Millis,
 })
@@ -147,7 +162,8 @@ const LoanDefaulted = z.strictObject({
   atMs: Millis,
 })
 
-export const FaultReasonSchema = z.enum(['collusion', 'audit-fail'])
+/** `equivocation`: two signed statements that contradict each other. */
+export const FaultReasonSchema = z.enum(['collusion', 'audit-fail', 'equivocation'])
 export const SlashEvidenceSchema = z.string().regex(/^[0-9a-z.:-]{1,80}$/)
 
 const StakeSlashed = z.strictObject({
@@ -164,6 +180,7 @@ export const EconomyEventSchema = z.discriminatedUnion('kind', [
   MarketUpdated,
   ReputationChanged,
   ReputationObserved,
+  ReputationComplained,
   StakeOpened,
   StakeExtended,
   StakeClosed,
@@ -185,4 +202,5 @@ export type EventOf<Kind extends EconomyEvent['kind']> = Extract<EconomyEvent, {
 export type StakeDays = z.infer<typeof StakeDaysSchema>
 export type FaultReason = z.infer<typeof FaultReasonSchema>
 export type WelcomeOutcome = z.infer<typeof WelcomeOutcomeSchema>
+export type ComplaintCause = z.infer<typeof ComplaintCauseSchema>
 export type ReputationCause = z.infer<typeof ReputationCauseSchema>

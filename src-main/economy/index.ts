@@ -69,13 +69,21 @@ export {
 export { decideReferralProgress, decideSponsor, type Referral, referralsOf } from './referral.ts'
 export {
   averageReputation,
+  type Complaint,
+  canonicalObservationBytes,
+  complaintPenalty,
+  complaintsOf,
   consensusReputation,
+  decayed,
+  decideComplaint,
   decideObservation,
   decideReputationChange,
   effectiveReputation,
   localReputation,
+  observationProblem,
   observationsOf,
   type SignedObservation,
+  verifiableTrades,
 } from './reputation.ts'
 export {
   applySafetyEvent,

@@ -98,7 +98,7 @@ describe('consensus (vectors V4.7)', () => {
 
   it('weighs claims by the trades that can be verified (corrected: trade_count is self-declared)', () => {
     expect(consensusReputation(0.5, [said(1, 1n << 60n)], () => 0n, p)).toBe(0.5)
-    const shown = (observer: string) => (observer === nodeId(4) ? 50n : 6n)
+    const shown = ({ observer }: Observation) => (observer === nodeId(4) ? 50n : 6n)
     const liars = [said(0, 10_000n, nodeId(5)), said(0.8, 50n, nodeId(4))]
     expect(consensusReputation(0.5, liars, shown, p)).toBe(0.8)
   })

@@ -8,12 +8,18 @@ import {
   utf8,
   verifyStrict,
 } from '../kernel/index.ts'
-import type { EconomyEvent, EventOf, ReputationCause } from './events.ts'
+import {
+  type ComplaintCause,
+  ComplaintCauseSchema,
+  type EconomyEvent,
+  type EventOf,
+  type ReputationCause,
+} from './events.ts'
 import { IMMUTABLE_PARAMETERS, type Parameters } from './parameters.ts'
 import { refusal } from './refusal.ts'
 import { Fraction, Hex32, Millis, SignatureHex, Whole } from './schema.ts'
 import { emptyTable, type Table, tableCodec, tableEntries, tableGet, tableSet } from './table.ts'
-import { clamp, type Decision, type EconomyContext, smaller } from './types.ts'
+import { clamp, type Decision, type EconomyContext, MICRO, micro, smaller } from './types.ts'
 import { f64be, u64be } from './wire.ts'
 
 /** What one node says about another (spec section 2.8). */
@@ -32,11 +38,23 @@ export interface SignedObservation extends Observation {
   signature: string
 }
 
+/** What one node says another has done to it. */
+export interface Complaint {
+  complainant: string
+  subject: string
+  cause: ComplaintCause
+  /** Of what it is about. */
+  evidence: string
+  timestampMs: number
+}
+
 export interface ReputationState {
   /** Our own view. Nodes that are missing stand at DEFAULT_REPUTATION. */
   local: Table<number>
   /** By subject, oldest first, at most one per observer. */
   observations: Table<readonly SignedObservation[]>
+  /** By subject, oldest first, at most one per complainant. */
+  complaints: Table<readonly Complaint[]>
 }
 
 const ObservationCodec = z.strictObject({
@@ -49,12 +67,25 @@ const ObservationCodec = z.strictObject({
   signature: SignatureHex,
 })
 
+const ComplaintCodec = z.strictObject({
+  complainant: Hex32,
+  subject: Hex32,
+  cause: ComplaintCauseSchema,
+  evidence: z.string(),
+  timestampMs: Millis,
+})
+
 export const ReputationStateCodec = z.strictObject({
   local: tableCodec(Hex32, Fraction),
   observations: tableCodec(Hex32, z.array(ObservationCodec).readonly()),
+  complaints: tableCodec(Hex32, z.array(ComplaintCodec).readonly()),
 })
 
-export const INITIAL_REPUTATION: ReputationState = { local: emptyTable(), observations: emptyTable() }
+export const INITIAL_REPUTATION: ReputationState = {
+  local: emptyTable(),
+  observations: emptyTable(),
+  complaints: emptyTable(),
+}
 
 /** @returns a value in 0..1; a delta that is not finite changes nothing (vectors V4.9). */
 export function adjustReputation(value: number, delta: number): number {
@@ -78,14 +109,19 @@ export function observationsOf(state: ReputationState, subject: string): readonl
   return tableGet(state.observations, subject) ?? []
 }
 
-/** A dual-signed trade raises the provider, a failed audit lowers it (spec section 2.8). */
+/** A dual-signed trade raises the provider, a failed audit lowers it (spec section 2.8), and so do broken words. */
 export function decideReputationChange(
   _state: ReputationState,
   command: { node: string; cause: ReputationCause },
   { nowMs, parameters: p }: EconomyContext,
 ): Decision<EventOf<'reputation.changed'>> {
   const { node, cause } = command
-  const delta = cause === 'trade' ? p.REPUTATION_TRADE_DELTA : p.REPUTATION_AUDIT_DELTA
+  const delta = {
+    trade: p.REPUTATION_TRADE_DELTA,
+    'audit-failed': p.REPUTATION_AUDIT_DELTA,
+    'not-countersigned': p.REPUTATION_UNSIGNED_DELTA,
+    'word-broken': p.REPUTATION_BROKEN_WORD_DELTA,
+  }[cause]
   return { event: { kind: 'reputation.changed', node, cause, delta, atMs: nowMs }, movements: [] }
 }
 
@@ -104,6 +140,20 @@ export function canonicalObservationBytes(observation: Observation): Uint8Array 
 /** For gossip: two copies of one observation have the same key (vectors V3.3). */
 export function observationKey(observation: Observation): string {
   return hexFromBytes(sha256(utf8('rep:'), canonicalObservationBytes(observation)))
+}
+
+/** @returns what is wrong with the fields or the signature, or null. Never throws. */
+export function observationProblem(observation: SignedObservation): string | null {
+  const problem = fieldProblem(observation)
+  if (problem) return problem
+  const isSigned =
+    SignatureHex.safeParse(observation.signature).success &&
+    verifyStrict(
+      observation.observer,
+      canonicalObservationBytes(observation),
+      bytesFromHex(observation.signature),
+    )
+  return isSigned ? null : 'the signature does not match'
 }
 
 /** @returns what is wrong with the fields, or null. Negative zero would not survive the journal's JSON. */
@@ -131,16 +181,9 @@ export function decideObservation(
   const nextStep = 'Send a newer observation, signed by the observer.'
   const invalid = (problem: string) =>
     refusal('OBSERVATION_INVALID', `The observation was refused: ${problem}.`, nextStep, 400)
-  const problem = fieldProblem(observation)
+  const problem = observationProblem(observation)
   if (problem) throw invalid(problem)
   if (observation.timestampMs > nowMs + p.OBSERVATION_MAX_AHEAD_MS) throw invalid('it is dated in the future')
-  const bytes = canonicalObservationBytes(observation)
-  if (
-    !SignatureHex.safeParse(observation.signature).success ||
-    !verifyStrict(observation.observer, bytes, bytesFromHex(observation.signature))
-  ) {
-    throw invalid('the signature does not match')
-  }
   const kept = observationsOf(state, observation.subject)
   const previous = kept.find(({ observer }) => observer === observation.observer)
   if (previous && previous.timestampMs >= observation.timestampMs) {
@@ -182,6 +225,73 @@ function applyObserved(state: ReputationState, event: EventOf<'reputation.observ
   return { ...state, observations: tableSet(state.observations, subject, kept) }
 }
 
+/** Oldest first. */
+export function complaintsOf(state: ReputationState, subject: string): readonly Complaint[] {
+  return tableGet(state.complaints, subject) ?? []
+}
+
+/**
+ * Takes a complaint whose evidence has been checked: one per complainant and subject, newest wins.
+ * @throws TiramiError COMPLAINT_INVALID (400), COMPLAINT_STALE (409)
+ */
+export function decideComplaint(
+  state: ReputationState,
+  complaint: Complaint,
+  { nowMs, parameters: p }: EconomyContext,
+): Decision<EventOf<'reputation.complained'>> {
+  const { complainant, subject, cause, evidence, timestampMs } = complaint
+  if (complainant === subject || timestampMs > nowMs + p.OBSERVATION_MAX_AHEAD_MS) {
+    throw refusal('COMPLAINT_INVALID', 'The complaint makes no sense.', 'Check who signed it, and when.', 400)
+  }
+  const previous = complaintsOf(state, subject).find((kept) => kept.complainant === complainant)
+  if (previous && previous.timestampMs >= timestampMs) {
+    throw refusal('COMPLAINT_STALE', 'A newer complaint of this node is known.', 'Nothing is to be done.')
+  }
+  const event = {
+    kind: 'reputation.complained',
+    complainant,
+    subject,
+    cause,
+    evidence,
+    timestampMs,
+    keepMax: p.OBSERVATION_MAX_PER_SUBJECT,
+    atMs: nowMs,
+  } as const
+  return { event, movements: [] }
+}
+
+function applyComplained(
+  state: ReputationState,
+  { complainant, subject, cause, evidence, timestampMs, keepMax }: EventOf<'reputation.complained'>,
+): ReputationState {
+  const others = complaintsOf(state, subject).filter((kept) => kept.complainant !== complainant)
+  const kept = [...others, { complainant, subject, cause, evidence, timestampMs }]
+    .sort((left, right) => left.timestampMs - right.timestampMs || (left.complainant < right.complainant ? -1 : 1))
+    .slice(-keepMax)
+  return { ...state, complaints: tableSet(state.complaints, subject, kept) }
+}
+
+/** What is left of 1 after `ageMs`: half of it after each half-life, nothing after its life. */
+export function freshness(ageMs: number, p: Parameters): number {
+  if (ageMs >= p.OBSERVATION_LIFE_MS) return 0
+  return 0.5 ** (Math.max(0, ageMs) / p.OBSERVATION_HALF_LIFE_MS)
+}
+
+/**
+ * What complaints take from a reputation. Each complainant counts once, and only one that this host has reason to
+ * believe: keys are free, so a crowd of strangers weighs nothing.
+ */
+export function complaintPenalty(
+  complaints: readonly Complaint[],
+  trustIn: (complainant: string) => bigint,
+  nowMs: number,
+  p: Parameters,
+): number {
+  const counted = complaints.filter(({ complainant }) => trustIn(complainant) >= p.OBSERVATION_MIN_TRADES)
+  const sum = counted.reduce((total, { timestampMs }) => total + freshness(nowMs - timestampMs, p), 0)
+  return Math.min(p.COMPLAINT_MAX_PENALTY, sum * p.COMPLAINT_PENALTY)
+}
+
 function applyDelta(state: ReputationState, node: string, delta: number): ReputationState {
   // Constitutional, so that replay does not depend on what was voted since.
   const before = tableGet(state.local, node) ?? IMMUTABLE_PARAMETERS.DEFAULT_REPUTATION
@@ -200,24 +310,52 @@ export function applyReputation(state: ReputationState, event: EconomyEvent): Re
       return applyDelta(state, event.node, -event.trustPenalty)
     case 'reputation.observed':
       return applyObserved(state, event)
+    case 'reputation.complained':
+      return applyComplained(state, event)
     default:
       return state
   }
 }
 
+/** What this host can see of the trades between an observer and its subject. */
+export interface ShownTrades {
+  /** In this host's own books. */
+  booked: bigint
+  /** Heard of, with both signatures. Two nodes of one owner can make as many as they like. */
+  heard: bigint
+  /** Trades in which the observer has served this host: what it had to give to be heard. */
+  served: bigint
+}
+
+/**
+ * How many trades stand behind an observation. What was only heard counts up to what the observer has done for this
+ * host: so all observers together weigh no more than the work that this host has had from them, however many keys they
+ * are and however much they trade with each other.
+ */
+export function verifiableTrades({ booked, heard, served }: ShownTrades): bigint {
+  const heardOf = smaller(heard, served)
+  return booked > heardOf ? booked : heardOf
+}
+
+/** A weight after `ageMs`. */
+export function decayed(weight: bigint, ageMs: number, p: Parameters): bigint {
+  return (weight * micro(freshness(ageMs, p))) / MICRO
+}
+
 /**
  * Weighted median of our own view and of what others report (spec section 2.8, vectors V4.7). An observer weighs as
- * many trades as it claims, but no more than `verifiableTrades` shows between it and the subject: claims are free.
+ * many trades as it claims, but no more than `shown` finds between it and the subject: claims are free.
  */
 export function consensusReputation(
   own: number,
   observations: readonly Observation[],
-  verifiableTrades: (observer: string, subject: string) => bigint,
+  shown: (observation: Observation) => bigint,
   p: Parameters,
 ): number {
   const votes = observations
-    .map(({ observer, subject, reputation, tradeCount }) => {
-      return { reputation, weight: smaller(tradeCount, verifiableTrades(observer, subject)) }
+    .map((observation) => {
+      const { reputation, tradeCount } = observation
+      return { reputation, weight: smaller(tradeCount, shown(observation)) }
     })
     .filter(({ weight }) => weight >= p.OBSERVATION_MIN_TRADES)
   votes.push({ reputation: own, weight: p.OWN_VIEW_WEIGHT })

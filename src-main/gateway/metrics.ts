@@ -19,10 +19,16 @@ function samples({ ledger, economy, energy, nodeId, status }: HostServices): Sam
   const host = status()
   const energyUsed = energy.totals()
   return [
-    ['tirami_cu_contributed_total', 'TRM this node has earned.', own.contributedTrm, true],
-    ['tirami_cu_consumed_total', 'TRM this node has spent.', own.consumedTrm, true],
+    [
+      'tirami_cu_contributed_total',
+      'TRM this node has earned.',
+      own.contributedTrm - income.passedOnTrm,
+      true,
+    ],
+    ['tirami_cu_consumed_total', 'TRM this node has spent.', own.consumedTrm - income.passedOnTrm, true],
     ['tirami_income_from_others', 'TRM that strangers paid this node.', income.fromOthersTrm, true],
     ['tirami_income_on_credit', 'The part of it that they still owe.', income.onCreditTrm, true],
+    ['tirami_passed_on_total', 'TRM of guests paid on to other hosts.', income.passedOnTrm, true],
     ['tirami_trade_count_total', 'Trades in the ledger.', host.ledger.trades],
     ['tirami_reputation', 'Standing of this node, 0 to 1.', economy.reputation.of(nodeId), true],
     ['tirami_active_loan_count', 'Loans that are not repaid.', pool.activeLoans],

@@ -94,7 +94,8 @@ function observerOf(
     trade: (trade) => {
       economy().observer.trade(trade)
       mesh.trade(trade)
-      if (trade.provider === keys().node.publicKeyHex) earning.trade(trade)
+      if (trade.provider !== keys().node.publicKeyHex) return
+      earning.trade({ ...trade, amountTrm: trade.amountTrm - trade.passedOnTrm })
     },
     save: (): SavedRules => ({
       economy: economy().observer.save(),

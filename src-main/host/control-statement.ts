@@ -36,8 +36,10 @@ function startOf(period: StatementPeriod, endMs: number): number {
 function statementView(statement: Statement, { nodeId, prices }: StatementPorts): WalletStatement {
   const sums = { fromOthersTrm: 0n, ownUseTrm: 0n, spentTrm: 0n }
   for (const { terms, facts } of statement.trades) {
-    if (terms.provider === nodeId) sums[facts.ownKey ? 'ownUseTrm' : 'fromOthersTrm'] += terms.amountTrm
-    if (terms.consumer === nodeId) sums.spentTrm += terms.amountTrm
+    // What only passed through is neither earned nor spent.
+    const ownTrm = terms.amountTrm - (facts.passedOnTrm ?? 0n)
+    if (terms.provider === nodeId) sums[facts.ownKey ? 'ownUseTrm' : 'fromOthersTrm'] += ownTrm
+    if (terms.consumer === nodeId) sums.spentTrm += ownTrm
   }
   const { per_trm: perTrm, currency } = prices()
   const amount = trmValue(sums.fromOthersTrm, perTrm)

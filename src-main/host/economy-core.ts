@@ -3,8 +3,11 @@ import {
   applyEconomy,
   applyGovernanceEvent,
   availableAccount,
+  complaintPenalty,
+  complaintsOf,
   consensusReputation,
   type Decision,
+  decayed,
   defaultParameters,
   type EconomyContext,
   type EconomyEvent,
@@ -27,6 +30,7 @@ import {
   penaltySince,
   type SafetyState,
   tableGet,
+  verifiableTrades,
   withParameter,
 } from '../economy/index.ts'
 import { type Clock, type KeyPair, readClockMs } from '../kernel/index.ts'
@@ -73,6 +77,8 @@ export class EconomyCore {
   readonly trades = new TradeBook()
   state: EconomyState = INITIAL_ECONOMY
   governance: GovernanceState = INITIAL_GOVERNANCE
+  /** Trades between two others, as the mesh has told of them. */
+  heardTrades: (one: string, other: string) => bigint = () => 0n
   /** As the votes that were carried out have left them. */
   parameters: Parameters = defaultParameters()
   /** Hours since the Unix epoch, not yet settled, in which a market sample found this host able to serve. */
@@ -171,12 +177,31 @@ export class EconomyCore {
     const observations = observationsOf(this.state.reputation, node).filter(
       ({ observer }) => !hasFault(this.state.slashing, observer),
     )
-    const between = (observer: string, subject: string) => trades.tradesBetween(observer, subject)
-    const consensus = consensusReputation(own, observations, between, p)
+    const shown = ({ observer, timestampMs }: { observer: string; timestampMs: number }) =>
+      decayed(this.shownTrades(observer, node), nowMs - timestampMs, p)
+    const consensus = consensusReputation(own, observations, shown, p)
+    const complaints = complaintsOf(this.state.reputation, node)
+    const complained = complaintPenalty(complaints, (complainant) => this.trustIn(complainant), nowMs, p)
     const { providers, report } = trades.collusion(nowMs, p)
     const judged = providers.length >= p.SLASH_MIN_PROVIDERS
     const taken = penaltySince(this.state.slashing, node, nowMs - p.COLLUSION_WINDOW_MS)
-    return effectiveReputation(consensus, judged ? Math.max(0, report(node).trustPenalty - taken) : 0)
+    const colluded = judged ? Math.max(0, report(node).trustPenalty - taken) : 0
+    return effectiveReputation(consensus, colluded + complained)
+  }
+
+  /** Trades between the two that this host can see, for the weight of what one says of the other. */
+  shownTrades(observer: string, subject: string): bigint {
+    const { trades } = this
+    return verifiableTrades({
+      booked: trades.tradesBetween(observer, subject),
+      heard: this.heardTrades(observer, subject),
+      served: trades.servedBy(observer),
+    })
+  }
+
+  /** What a node's word weighs where it cannot be checked: the answers that it has given to this host. */
+  trustIn(node: string): bigint {
+    return hasFault(this.state.slashing, node) ? 0n : this.trades.servedBy(node)
   }
 
   /** All that was folded, for a snapshot of the journal. */

@@ -3,9 +3,13 @@ import {
   availableAccount,
   averageReputation,
   type CollusionReport,
+  type Complaint,
+  canonicalObservationBytes,
+  decideComplaint,
   decideMarketUpdate,
   decideObservation,
   decideReputationChange,
+  decideSlashes,
   type Eligibility,
   localReputation,
   marketMultiplierMicro,
@@ -20,7 +24,7 @@ import {
   tableEntries,
   transactionFeeTrm,
 } from '../economy/index.ts'
-import { TiramiError, trmFromFlop } from '../kernel/index.ts'
+import { hexFromBytes, TiramiError, trmFromFlop } from '../kernel/index.ts'
 import type { JournalEvent, ObservedTrade } from '../ledger/index.ts'
 import { type AuditPenalty, punishFailedAudit } from './economy-audits.ts'
 import { EconomyCore, type EconomyPorts, type SavedEconomy } from './economy-core.ts'
@@ -51,6 +55,21 @@ export interface Reputation {
   observations(): [subject: string, observations: readonly SignedObservation[]][]
   /** What another node has signed about a third one. */
   observe(observation: SignedObservation): Promise<void>
+  /** The event that takes from a reputation what this host has seen itself, to be journaled with its reason. */
+  changedBy(command: { node: string; cause: 'not-countersigned' | 'word-broken' }): JournalEvent
+  /** What a node has signed about what another one did to it; its evidence has been checked. */
+  complain(complaint: Complaint): Promise<void>
+  complaints(): [subject: string, complaints: readonly Complaint[]][]
+  /** Proof that a node contradicts itself: a fault, and what it has staked here is cut. False: that is known. */
+  convict(command: { node: string; evidence: string }): Promise<boolean>
+  /** Where trades between two others are counted. */
+  heed(heardTrades: (one: string, other: string) => bigint): void
+  /** How many trades stand behind what one node says of another (spec section 2.8), before age takes from it. */
+  shownTrades(observer: string, subject: string): bigint
+  /** What a node's word weighs where nobody can check it. */
+  trustIn(node: string): bigint
+  /** What this host says of a node to others; null: it has not traded enough with it to say anything. */
+  statement(subject: string): SignedObservation | null
 }
 
 /** The economy's rules over the ledger: everything that prices, admits, rewards or punishes. */
@@ -175,7 +194,48 @@ function createReputation(core: EconomyCore): Reputation {
     observe: async (observation) => {
       await core.post(decideObservation(core.state.reputation, observation, core.context()))
     },
+    changedBy: (command) => decideReputationChange(core.state.reputation, command, core.context()).event,
+    complain: async (complaint) => {
+      await core.post(decideComplaint(core.state.reputation, complaint, core.context()))
+    },
+    complaints: () => tableEntries(core.state.reputation.complaints),
+    convict: (command) => convict(core, command),
+    heed: (heardTrades) => {
+      core.heardTrades = heardTrades
+    },
+    shownTrades: (observer, subject) => core.shownTrades(observer, subject),
+    trustIn: (node) => core.trustIn(node),
+    statement: (subject) => statement(core, subject),
   }
+}
+
+async function convict(core: EconomyCore, { node, evidence }: { node: string; evidence: string }) {
+  const { AUDIT_FAIL_TRUST_PENALTY: trustPenalty } = core.parameters
+  const candidates = [{ node, reason: 'equivocation', evidence, trustPenalty }] as const
+  const [decision] = decideSlashes(
+    core.state.slashing,
+    { candidates, distinctProviders: 0 },
+    core.context(),
+  )
+  if (!decision) return false
+  await core.post(decision)
+  return true
+}
+
+/** The own view, not the consensus: otherwise hosts would repeat to each other what they heard from each other. */
+function statement(core: EconomyCore, subject: string): SignedObservation | null {
+  const { observer, ...rest } = {
+    observer: core.nodeId,
+    subject,
+    reputation: localReputation(core.state.reputation, subject, core.parameters),
+    tradeCount: core.trades.tradesBetween(core.nodeId, subject),
+    volumeTrm: core.trades.volumeTrm(core.nodeId, subject),
+    timestampMs: core.nowMs(),
+  }
+  if (rest.tradeCount < core.parameters.OBSERVATION_MIN_TRADES || subject === observer) return null
+  const observation = { observer, ...rest }
+  const signature = hexFromBytes(core.ports.node.sign(canonicalObservationBytes(observation)))
+  return { ...observation, signature }
 }
 
 /** The fee goes to whoever does the work, as the source of the rule has it: it replaces what is no longer minted. */

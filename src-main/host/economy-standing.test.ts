@@ -95,17 +95,17 @@ describe('income', () => {
   const income = () => house.economy.income()
 
   it('tells what others still owe from what they have earned themselves, and from own use', async () => {
-    expect(income()).toEqual({ fromOthersTrm: 0n, onCreditTrm: 0n, ownUseTrm: 0n })
+    expect(income()).toEqual({ fromOthersTrm: 0n, onCreditTrm: 0n, ownUseTrm: 0n, passedOnTrm: 0n })
     await house.trade(NODE, OWNER, 70n)
     await house.trade(NODE, stranger(0), 40n)
-    expect(income()).toEqual({ fromOthersTrm: 40n, onCreditTrm: 40n, ownUseTrm: 70n })
+    expect(income()).toEqual({ fromOthersTrm: 40n, onCreditTrm: 40n, ownUseTrm: 70n, passedOnTrm: 0n })
     await mint(30n, stranger(0).publicKeyHex)
-    expect(income()).toEqual({ fromOthersTrm: 40n, onCreditTrm: 10n, ownUseTrm: 70n })
+    expect(income()).toEqual({ fromOthersTrm: 40n, onCreditTrm: 10n, ownUseTrm: 70n, passedOnTrm: 0n })
     await mint(30n, stranger(0).publicKeyHex)
     await house.trade(NODE, stranger(0), 15n)
-    expect(income()).toEqual({ fromOthersTrm: 55n, onCreditTrm: 0n, ownUseTrm: 70n })
+    expect(income()).toEqual({ fromOthersTrm: 55n, onCreditTrm: 0n, ownUseTrm: 70n, passedOnTrm: 0n })
     await house.restart()
-    expect(income()).toEqual({ fromOthersTrm: 55n, onCreditTrm: 0n, ownUseTrm: 70n })
+    expect(income()).toEqual({ fromOthersTrm: 55n, onCreditTrm: 0n, ownUseTrm: 70n, passedOnTrm: 0n })
   })
 
   it('does not count what is only held for a job', async () => {

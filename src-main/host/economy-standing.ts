@@ -15,12 +15,14 @@ import type { EconomyCore } from './economy-core.ts'
 
 /** What this node was paid, in TRM. */
 export interface Income {
-  /** By strangers, ever. */
+  /** By strangers, ever, for what was done here: price less what was paid on for it. */
   fromOthersTrm: bigint
   /** The part of it that strangers still owe: it stands on credit that this host's owner gave them. */
   onCreditTrm: bigint
   /** By the owner's own keys: use, not income. */
   ownUseTrm: bigint
+  /** Paid by guests and paid on to the hosts that answered them: in none of the above. */
+  passedOnTrm: bigint
 }
 
 export interface Standing {
@@ -64,6 +66,7 @@ export function incomeOf(core: EconomyCore): Income {
     fromOthersTrm,
     onCreditTrm: smaller(owedTrm, fromOthersTrm),
     ownUseTrm: core.trades.ownUseTrm(core.nodeId),
+    passedOnTrm: core.trades.passedOnTrm(),
   }
 }
 

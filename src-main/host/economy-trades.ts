@@ -7,13 +7,20 @@ interface NodeTrades {
   firstMs: number
 }
 
+interface PairTrades {
+  count: bigint
+  volumeTrm: bigint
+}
+
 /** Plain data of a `TradeBook`, to be copied before it changes. */
 export interface SavedTrades {
   nodes: ReadonlyMap<string, NodeTrades>
-  pairs: ReadonlyMap<string, bigint>
+  pairs: ReadonlyMap<string, PairTrades>
   ownUseTrm: ReadonlyMap<string, bigint>
+  served: ReadonlyMap<string, bigint>
   recent: readonly TradeEdge[]
   trades: number
+  passedOnTrm: bigint
 }
 
 /** What the last 24 hours say about every node. */
@@ -35,11 +42,13 @@ const WINDOW_REUSE_MS = 60_000
  */
 export class TradeBook {
   readonly #nodes = new Map<string, NodeTrades>()
-  readonly #pairs = new Map<string, bigint>()
+  readonly #pairs = new Map<string, PairTrades>()
   readonly #ownUseTrm = new Map<string, bigint>()
+  readonly #served = new Map<string, bigint>()
   #recent: TradeEdge[] = []
   #window: { trades: number; atMs: number; value: CollusionWindow } | null = null
   #trades = 0
+  #passedOnTrm = 0n
 
   /** What `restore` takes. */
   save(): SavedTrades {
@@ -47,31 +56,41 @@ export class TradeBook {
       nodes: this.#nodes,
       pairs: this.#pairs,
       ownUseTrm: this.#ownUseTrm,
+      served: this.#served,
       recent: this.#recent,
       trades: this.#trades,
+      passedOnTrm: this.#passedOnTrm,
     }
   }
 
   /** Into a book that has heard nothing yet. */
   restore(saved: SavedTrades): void {
     for (const [id, node] of saved.nodes) this.#nodes.set(id, node)
-    for (const [pair, count] of saved.pairs) this.#pairs.set(pair, count)
+    for (const [pair, traded] of saved.pairs) this.#pairs.set(pair, { ...traded })
     for (const [node, amountTrm] of saved.ownUseTrm) this.#ownUseTrm.set(node, amountTrm)
+    for (const [node, count] of saved.served) this.#served.set(node, count)
     this.#recent = [...saved.recent]
     this.#trades = saved.trades
+    this.#passedOnTrm = saved.passedOnTrm
   }
 
-  note({ provider, consumer, amountTrm, timestampMs, ownKey }: ObservedTrade): void {
+  /** What only passed through this node is neither its income nor its spending. */
+  note({ provider, consumer, amountTrm, passedOnTrm, timestampMs, ownKey, remote }: ObservedTrade): void {
     if (ownKey) {
       this.#ownUseTrm.set(provider, this.ownUseTrm(provider) + amountTrm)
       return
     }
     this.#trades++
     const earner = this.#node(provider, timestampMs)
-    earner.earnedTrm += amountTrm
-    this.#node(consumer, timestampMs).spentTrm += amountTrm
+    earner.earnedTrm += remote ? amountTrm : amountTrm - passedOnTrm
+    this.#node(consumer, timestampMs).spentTrm += remote ? amountTrm - passedOnTrm : amountTrm
+    this.#passedOnTrm += remote ? passedOnTrm : 0n
+    if (remote) this.#served.set(provider, this.servedBy(provider) + 1n)
     const pair = pairKey(provider, consumer)
-    this.#pairs.set(pair, (this.#pairs.get(pair) ?? 0n) + 1n)
+    const traded = this.#pairs.get(pair) ?? { count: 0n, volumeTrm: 0n }
+    traded.count++
+    traded.volumeTrm += amountTrm
+    this.#pairs.set(pair, traded)
     this.#recent.push({ provider, consumer, amountTrm, atMs: timestampMs })
     if (this.#recent.length > 1.25 * RECENT_TRADES_MAX) this.#recent = this.#recent.slice(-RECENT_TRADES_MAX)
   }
@@ -83,6 +102,11 @@ export class TradeBook {
 
   spentTrm(node: string): bigint {
     return this.#nodes.get(node)?.spentTrm ?? 0n
+  }
+
+  /** Paid on by this node for questions of its guests, ever: it earned it from nobody. */
+  passedOnTrm(): bigint {
+    return this.#passedOnTrm
   }
 
   /** Strangers that have paid for anything. */
@@ -110,7 +134,17 @@ export class TradeBook {
 
   /** How many trades between the two this ledger holds, either way round. */
   tradesBetween(one: string, other: string): bigint {
-    return this.#pairs.get(pairKey(one, other)) ?? 0n
+    return this.#pairs.get(pairKey(one, other))?.count ?? 0n
+  }
+
+  /** What they were about, in TRM. */
+  volumeTrm(one: string, other: string): bigint {
+    return this.#pairs.get(pairKey(one, other))?.volumeTrm ?? 0n
+  }
+
+  /** How many answers this node has bought from the other host. */
+  servedBy(provider: string): bigint {
+    return this.#served.get(provider) ?? 0n
   }
 
   collusion(nowMs: number, parameters: Parameters): CollusionWindow {

@@ -59,7 +59,7 @@ import { openWeightHashes, type WeightHashes } from './weights.ts'
 /** Version of the product, as package.json states it. */
 const HOST_VERSION = '0.1.0'
 /** Changes with what the rules keep in a snapshot, too. */
-const FOLD_VERSION = `${HOST_VERSION}+money+mesh+audits+words`
+const FOLD_VERSION = `${HOST_VERSION}+money+mesh+audits+words+statements`
 
 /** What an edge (an HTTP server, say) may use of the host. */
 export interface HostServices {
@@ -323,7 +323,9 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
   ledger.onTrade((trade) => {
     events.emit('trade.booked', trade)
     profit.trade(trade)
-    void economy.rewardTrade({ provider: trade.provider, ownKey: trade.ownKey })
+    // Passing a question on is no work of this host's.
+    const forwarded = trade.provider === keys.node.publicKeyHex && trade.passedOnTrm !== undefined
+    if (!forwarded) void economy.rewardTrade({ provider: trade.provider, ownKey: trade.ownKey })
     if (trade.consumer === keys.node.publicKeyHex) audits.bought(trade.provider, trade.modelId)
   })
   const energy = createEnergyMeter({

@@ -212,6 +212,8 @@ class Booking {
       consumerLabel: consumer.label,
       ownKey: consumer.ownKey,
     }
+    // What a guest pays and this host pays on is neither its income nor its spending.
+    const through = consumer.ownKey ? {} : { passedOnTrm: amountTrm }
     const own = {
       ...trade.terms,
       provider: node.publicKeyHex,
@@ -225,11 +227,12 @@ class Booking {
       consumerLabel: 'This host',
       ownKey: false,
       remote: true,
+      ...through,
     })
     const passedOn = ledger.settle(
       this.#reservations.guest,
       { terms: own, providerKey: node, consumerKey: consumer },
-      facts,
+      { ...facts, ...through },
     )
     const [, booked] = await Promise.all([paid, passedOn])
     return {

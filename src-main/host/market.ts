@@ -2,8 +2,15 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import type { MeshView } from '../../src-preload/contract/index.ts'
 import type { JobRequest } from '../inference/index.ts'
-import { readClockMs, systemTimers, type Timers, TiramiError, toPublicError } from '../kernel/index.ts'
-import type { SignedTrade } from '../ledger/index.ts'
+import {
+  hexFromBytes,
+  readClockMs,
+  systemTimers,
+  type Timers,
+  TiramiError,
+  toPublicError,
+} from '../kernel/index.ts'
+import { type SignedTrade, tradeLeafHash } from '../ledger/index.ts'
 import {
   type AuditStanding,
   type Candidate,
@@ -153,8 +160,8 @@ export function createHostMarket(
     present: () => present(ports),
     log: {
       head: () => rules.head(),
-      page: async (from, limit) => rules.page(from, limit),
-      bookedAs: (terms) => rules.bookedAs(terms),
+      page: (from, limit) => logPage(ports, from, limit),
+      booked: (trade) => booked(ports, trade),
       tradesWith: (nodeId) => rules.tradesWith(nodeId),
     },
     sell: (sale) => sellToHost(serving, sale),
@@ -203,6 +210,27 @@ export function createHostMarket(
       rules.onTrade(() => undefined)
       await net.close()
     },
+  }
+}
+
+/** What is not at hand any more is read from the ledger. */
+async function logPage({ rules, serving }: HostMarketPorts, from: number, limit: number) {
+  const page = rules.page(from, limit)
+  return page.length > 0 || from >= rules.head().size ? page : serving.ledger.remoteTrades(from, limit)
+}
+
+/** Whether the job of this trade is booked: as this trade, as another one, or not at all. */
+async function booked({ rules, serving: { ledger } }: HostMarketPorts, { terms }: SignedTrade) {
+  const tradeId = hexFromBytes(tradeLeafHash(terms))
+  const recent = rules.bookedAs(terms)
+  if (recent !== null) return recent === tradeId ? 'this' : 'another'
+  if (!ledger.sawNonce(terms)) return null
+  try {
+    await ledger.proveTrade(tradeId)
+    return 'this'
+  } catch (error) {
+    // A ledger that cannot be asked accuses nobody.
+    return error instanceof TiramiError && error.code === 'TRADE_NOT_FOUND' ? 'another' : 'this'
   }
 }
 
@@ -266,10 +294,19 @@ async function adopt({ serving }: HostMarketPorts, trade: SignedTrade): Promise<
   }
 }
 
+/** Who is to blame, by what this host has seen itself; null: that is not known. */
+function culpritOf({ reason, provider, consumer }: Dispute) {
+  if (reason === 'not-countersigned') return { node: consumer, cause: 'not-countersigned' } as const
+  return reason === 'settled-late' ? null : ({ node: provider, cause: 'word-broken' } as const)
+}
+
+/** In one record with what it takes from the culprit's reputation. */
 function recordDispute({ serving }: HostMarketPorts, dispute: Dispute): void {
   const event = { kind: 'mesh.disputed', atMs: readClockMs(serving.clock), ...dispute }
+  const culprit = culpritOf(dispute)
+  const lowered = culprit ? [serving.economy.reputation.changedBy(culprit)] : []
   try {
-    serving.ledger.post([event]).catch((error) => process.emitWarning(`mesh: ${String(error)}`))
+    serving.ledger.post([event, ...lowered]).catch((error) => process.emitWarning(`mesh: ${String(error)}`))
   } catch (error) {
     process.emitWarning(`mesh: a dispute could not be written: ${String(error)}`)
   }

@@ -6,7 +6,7 @@ import {
   type ObservedTrade,
   type SignedTrade,
   type TradeTerms,
-  TransparencyTree,
+  TransparencyRoot,
   tradeLeafHash,
 } from '../ledger/index.ts'
 import { jobKey } from '../market/index.ts'
@@ -38,9 +38,14 @@ const KeyAllowed = z.strictObject({
 const MeshEvent = z.discriminatedUnion('kind', [Disputed, KeyAllowed])
 
 const DISPUTES_KEPT = 1_000
+/** Trades with other hosts that are at hand; the ledger has all of them. */
+export const RECENT_TRADES = 4_096
 
 export interface SavedMesh {
-  trades: SignedTrade[]
+  /** The latest, and the root over all. */
+  recent: SignedTrade[]
+  root: ReturnType<TransparencyRoot['save']>
+  parties: [nodeId: string, trades: number][]
   disputes: Disputed[]
   allowed: string[]
 }
@@ -53,8 +58,9 @@ export interface MeshRules {
   restore(saved: SavedMesh): void
   /** Number of trades with other hosts, and the RFC 6962 root over their signed bytes in the order of booking. */
   head(): { size: number; rootHex: string }
+  /** Of the trades that are at hand: empty for older ones. */
   page(from: number, limit: number): SignedTrade[]
-  /** Id of the trade as which a job is booked, at whatever amount; null: it is not. */
+  /** Id of the trade as which a job is booked, at whatever amount; null: it is not, or longer ago than what is at hand. */
   bookedAs(terms: Pick<TradeTerms, 'provider' | 'nonce'>): string | null
   /** Number of trades with one other host. */
   tradesWith(nodeId: string): number
@@ -70,20 +76,21 @@ export interface MeshRules {
 }
 
 export function createMeshRules(): MeshRules {
-  let trades: SignedTrade[] = []
+  let recent: SignedTrade[] = []
   let disputes: Disputed[] = []
-  let tree = new TransparencyTree()
+  let root = new TransparencyRoot()
   const jobs = new Map<string, string>()
   /** Trades by either party: this host's own number is all of them. */
   const byParty = new Map<string, number>()
   const allowed = new Set<string>()
   let listener: (trade: SignedTrade) => void = () => undefined
-  const note = (trade: SignedTrade): void => {
-    trades.push(trade)
-    tree.append(canonicalTradeBytes(trade.terms))
+  const keep = (trade: SignedTrade): void => {
+    recent.push(trade)
     jobs.set(jobKey(trade.terms), hexFromBytes(tradeLeafHash(trade.terms)))
-    const { provider, consumer } = trade.terms
-    for (const party of [provider, consumer]) byParty.set(party, (byParty.get(party) ?? 0) + 1)
+    // Cut in batches: shifting one by one moves all of them each time.
+    if (recent.length < 2 * RECENT_TRADES) return
+    for (const { terms } of recent.slice(0, -RECENT_TRADES)) jobs.delete(jobKey(terms))
+    recent = recent.slice(-RECENT_TRADES)
   }
   return {
     observe: (event) => {
@@ -95,23 +102,36 @@ export function createMeshRules(): MeshRules {
     },
     trade: ({ remote }) => {
       if (!remote) return
-      note(remote)
+      root.append(canonicalTradeBytes(remote.terms))
+      keep(remote)
+      const { provider, consumer } = remote.terms
+      for (const party of [provider, consumer]) byParty.set(party, (byParty.get(party) ?? 0) + 1)
       listener(remote)
     },
-    save: () => ({ trades: [...trades], disputes: [...disputes], allowed: [...allowed] }),
+    save: () => ({
+      recent: [...recent],
+      root: root.save(),
+      parties: [...byParty],
+      disputes: [...disputes],
+      allowed: [...allowed],
+    }),
     restore: (saved) => {
-      trades = []
-      tree = new TransparencyTree()
+      recent = []
+      root = TransparencyRoot.restore(saved.root)
+      for (const trade of saved.recent) keep(trade)
       byParty.clear()
-      for (const trade of saved.trades) note(trade)
+      for (const [party, count] of saved.parties) byParty.set(party, count)
       disputes = [...saved.disputes]
       for (const consumer of saved.allowed) allowed.add(consumer)
     },
-    head: () => ({ size: tree.size, rootHex: hexFromBytes(tree.root()) }),
-    page: (from, limit) => trades.slice(from, from + limit),
+    head: () => ({ size: root.size, rootHex: hexFromBytes(root.root()) }),
+    page: (from, limit) => {
+      const first = root.size - recent.length
+      return from < first ? [] : recent.slice(from - first, from - first + limit)
+    },
     bookedAs: (terms) => jobs.get(jobKey(terms)) ?? null,
     tradesWith: (nodeId) => byParty.get(nodeId) ?? 0,
-    latest: (limit) => trades.slice(-limit).reverse(),
+    latest: (limit) => recent.slice(-limit).reverse(),
     disputes: () => disputes,
     allowed: () => [...allowed],
     isAllowed: (consumer) => allowed.has(consumer),

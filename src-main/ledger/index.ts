@@ -10,7 +10,7 @@ export { type Statement, statementCsv, statementJson, statementTradesCsv } from 
 export { diskStorage, memoryStorage, type Storage, type StoredFile } from './storage.ts'
 export { readTiramiLedger } from './tirami-import.ts'
 export { canonicalTradeBytes, tradeLeafHash } from './trade.ts'
-export { TransparencyTree } from './transparency.ts'
+export { TransparencyRoot, TransparencyTree } from './transparency.ts'
 export type {
   JobFacts,
   JournalEvent,

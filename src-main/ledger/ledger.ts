@@ -217,6 +217,7 @@ class JournaledLedger implements Ledger {
     const { providerSignature, consumerSignature } = sealed(terms, trade)
     const problem = factsProblem(facts)
     if (problem) throw tradeInvalid(problem)
+    if ((facts.passedOnTrm ?? 0n) > terms.amountTrm) throw tradeInvalid('more is passed on than was paid')
 
     const settling = this.#appendSettle({
       kind: 'settle',
@@ -303,6 +304,24 @@ class JournaledLedger implements Ledger {
 
   earnings(provider: string, range: EarningsRange): Promise<LedgerEarnings> {
     return this.#queries().call({ name: 'earnings', provider, range, nowMs: this.#nowMs() })
+  }
+
+  async remoteTrades(from: number, limit: number): Promise<SignedTrade[]> {
+    const offsets = await this.#queries().call({ name: 'remotes', from, limit })
+    const trades: SignedTrade[] = []
+    for (const offset of offsets) {
+      const payload = await this.#journal.payloadAt(offset)
+      const record = payload && decodeRecord(payload)
+      if (record?.kind !== 'settle' || !record.facts.remote)
+        throw projectionUnavailable(new Error('a trade is not where it should be'))
+      const { terms, providerSignature, consumerSignature } = record
+      trades.push({ terms, providerSignature, consumerSignature })
+    }
+    return trades
+  }
+
+  sawNonce(terms: Pick<TradeTerms, 'provider' | 'nonce'>): boolean {
+    return this.#state.sawNonce(terms.provider, nonceKey(terms))
   }
 
   async proveTrade(tradeId: string): Promise<TradeProof> {
@@ -410,7 +429,7 @@ class JournaledLedger implements Ledger {
       throw tradeInvalid('its parties are not those of the reservation')
     }
     if (terms.amountTrm > held.amountTrm) throw tradeInvalid('its amount is above the reservation')
-    if (this.#state.sawNonce(terms.provider, nonceKey(terms)) || this.#claims.has(nonceClaim(terms))) {
+    if (this.sawNonce(terms) || this.#claims.has(nonceClaim(terms))) {
       throw tradeInvalid('its nonce was used before')
     }
   }
@@ -483,6 +502,7 @@ function observed({ terms, facts, providerSignature, consumerSignature }: Settle
     amountTrm,
     timestampMs: Number(terms.timestampMs),
     ownKey: facts.ownKey,
+    passedOnTrm: facts.passedOnTrm ?? 0n,
     ...(facts.remote ? { remote: { terms, providerSignature, consumerSignature } } : {}),
   }
 }

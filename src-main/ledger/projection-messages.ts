@@ -8,6 +8,7 @@ export type ProjectionCall =
   | { name: 'flush' }
   | { name: 'list'; limit: number; beforeIndex: number }
   | { name: 'find'; tradeId: string }
+  | { name: 'remotes'; from: number; limit: number }
   | { name: 'earnings'; provider: string; range: EarningsRange; nowMs: number }
   | { name: 'save' }
 
@@ -17,6 +18,7 @@ export interface ProjectionResults {
   flush: null
   list: ReturnType<ProjectionStore['list']>
   find: ReturnType<ProjectionStore['find']>
+  remotes: number[]
   earnings: ReturnType<ProjectionStore['earnings']>
   save: null
 }

@@ -3,7 +3,7 @@ import type { EarningsRange, Trade } from '../../src-preload/contract/index.ts'
 import { bytesFromHex, hexFromBytes } from '../kernel/index.ts'
 import type { LedgerEarnings } from './types.ts'
 
-const SCHEMA_VERSION = 3
+const SCHEMA_VERSION = 4
 const HOUR_MS = 3_600_000
 
 /** How far into the journal the projection has come. Hex and numbers only: it crosses a thread. */
@@ -18,6 +18,8 @@ export interface ProjectionPosition {
 /** A settled trade on its way into the tables. */
 export interface ProjectedTrade {
   trade: Trade
+  /** With another host. */
+  remote: boolean
   /** Byte of the journal at which its record starts: what was signed is read from there. */
   recordOffset: number
   /** The place in the journal just after the trade. */
@@ -33,7 +35,8 @@ const SCHEMA = `
     idx INTEGER PRIMARY KEY, trade_id BLOB NOT NULL UNIQUE, provider BLOB NOT NULL, consumer BLOB NOT NULL,
     consumer_label TEXT NOT NULL, own_key INTEGER NOT NULL, amount_trm TEXT NOT NULL, flop TEXT NOT NULL,
     prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, latency_ms REAL NOT NULL,
-    model_id TEXT NOT NULL, timestamp_ms INTEGER NOT NULL, record_offset INTEGER NOT NULL
+    model_id TEXT NOT NULL, timestamp_ms INTEGER NOT NULL, record_offset INTEGER NOT NULL, passed_on_trm TEXT,
+    remote_idx INTEGER UNIQUE
   ) STRICT;
   CREATE TABLE hours (
     provider TEXT NOT NULL, start_ms INTEGER NOT NULL, amount_trm TEXT NOT NULL, own_keys_trm TEXT NOT NULL,
@@ -79,6 +82,7 @@ function tradeOf(row: Row): Trade {
     timestampMs: Number(row.timestamp_ms),
     providerSigned: true,
     consumerSigned: true,
+    ...(row.passed_on_trm === null ? {} : { passedOnTrm: String(row.passed_on_trm) }),
   }
 }
 
@@ -110,11 +114,16 @@ function sumOf(row: Row | undefined): Sum {
   }
 }
 
+/** What the provider has earned: of a purchase from another host nothing passes through its provider. */
+const earnedTrm = ({ trade, remote }: ProjectedTrade): bigint =>
+  BigInt(trade.amountTrm) - (remote ? 0n : BigInt(trade.passedOnTrm ?? '0'))
+
 function sumsBy(trades: readonly ProjectedTrade[], keyOf: (trade: Trade) => string): Map<string, Sum> {
   const sums = new Map<string, Sum>()
-  for (const { trade } of trades) {
+  for (const projected of trades) {
+    const { trade } = projected
     const sum = sums.get(keyOf(trade)) ?? nothing()
-    const amountTrm = BigInt(trade.amountTrm)
+    const amountTrm = earnedTrm(projected)
     addTo(sum, { amountTrm, ownKeysTrm: trade.ownKey ? amountTrm : 0n, trades: 1 })
     sums.set(keyOf(trade), sum)
   }
@@ -185,6 +194,12 @@ export class ProjectionStore {
     return row ? { trade: tradeOf(row), recordOffset: Number(row.record_offset) } : null
   }
 
+  /** Where the records of trades with other hosts start, from number `from` of them on. */
+  remoteOffsets(from: number, limit: number): number[] {
+    const sql = 'SELECT record_offset FROM trades WHERE remote_idx >= ? ORDER BY remote_idx LIMIT ?'
+    return this.#rows(sql, [from, limit]).map((row) => Number(row.record_offset))
+  }
+
   /** Buckets are aligned to their own size in UTC; the last one holds `nowMs`. */
   earnings(provider: string, range: EarningsRange, nowMs: number): LedgerEarnings {
     const { bucketMs, count } = RANGES[range]
@@ -222,9 +237,10 @@ export class ProjectionStore {
   }
 
   #insertTrades(trades: readonly ProjectedTrade[]): void {
-    const statement = this.#db.prepare(`INSERT INTO trades VALUES (${Array(14).fill('?').join(', ')})`)
+    const statement = this.#db.prepare(`INSERT INTO trades VALUES (${Array(16).fill('?').join(', ')})`)
+    let remotes = Number(this.#rows('SELECT COUNT(remote_idx) AS count FROM trades')[0]?.count)
     try {
-      for (const { trade, recordOffset } of trades) {
+      for (const { trade, remote, recordOffset } of trades) {
         statement.run([
           trade.index,
           bytesFromHex(trade.tradeId),
@@ -240,6 +256,8 @@ export class ProjectionStore {
           trade.modelId,
           trade.timestampMs,
           recordOffset,
+          trade.passedOnTrm ?? null,
+          remote ? remotes++ : null,
         ])
       }
     } finally {

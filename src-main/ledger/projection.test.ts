@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { expect, test } from 'vitest'
 import type { EarningsRange } from '../../src-preload/contract/index.ts'
-import type { Ledger } from './index.ts'
+import type { JobFacts, Ledger } from './index.ts'
 import {
   book,
   CONSUMER,
@@ -175,3 +175,36 @@ test('without any worker trades are booked all the same, and only queries are re
     expect((await ledger.listTrades({ limit: 1 }))[0]).toMatchObject({ index: 0, timestampMs: T0 })
     await ledger.close()
   }))
+
+test('trades with other hosts are found by number after any damage, and what passed through is not earned', () =>
+  withDirectory(async (parent) => {
+    const directory = join(parent, 'ledger')
+    let ledger = await open(directory)
+    const bookWith = (number: number, facts: Partial<JobFacts>) =>
+      ledger.settle(reserve(ledger), signed(terms(number)), { ...FACTS, ...facts })
+    for (let number = 0; number < 9; number++) await bookWith(number, number % 3 === 0 ? { remote: true } : {})
+    await bookWith(9, { passedOnTrm: 7n })
+    await bookWith(10, { remote: true, passedOnTrm: 10n })
+    await expect(bookWith(11, { passedOnTrm: 11n })).rejects.toMatchObject({ code: 'TRADE_INVALID' })
+    const found = async (from: number, limit: number) =>
+      (await ledger.remoteTrades(from, limit)).map((trade) => tradeNumber(trade.terms.nonce))
+    const check = async () => {
+      expect(await found(0, 99)).toEqual([0, 3, 6, 10])
+      expect(await found(1, 2)).toEqual([3, 6])
+      expect(await found(4, 2)).toEqual([])
+      // Of trade 9 the provider keeps 3; trade 10 is a purchase, all of which its provider has earned.
+      expect((await ledger.earnings(PROVIDER.publicKeyHex, '24h')).allTimeTrm).toBe('103')
+      const [last, through] = await ledger.listTrades({ limit: 2 })
+      expect([last?.passedOnTrm, through?.passedOnTrm]).toEqual(['10', '7'])
+      expect(ledger.sawNonce(terms(3))).toBe(true)
+      expect(ledger.sawNonce(terms(99))).toBe(false)
+    }
+    await check()
+    await ledger.close()
+    rmSync(join(directory, 'projection.sqlite'))
+    ledger = await open(directory)
+    await check()
+    await ledger.close()
+  }))
+
+const tradeNumber = (nonce: Uint8Array) => new DataView(nonce.buffer, nonce.byteOffset).getUint32(0) - 1

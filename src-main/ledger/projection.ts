@@ -47,7 +47,9 @@ export function projectTrade(
       timestampMs: Number(terms.timestampMs),
       providerSigned: true,
       consumerSigned: true,
+      ...(facts.passedOnTrm === undefined ? {} : { passedOnTrm: facts.passedOnTrm.toString() }),
     },
+    remote: facts.remote === true,
     recordOffset,
     position: {
       seq: end.seq,

@@ -94,6 +94,8 @@ function answer(call: ProjectionCall): ProjectionResults[ProjectionCall['name']]
       return store.list(call.limit, call.beforeIndex)
     case 'find':
       return store.find(call.tradeId)
+    case 'remotes':
+      return store.remoteOffsets(call.from, call.limit)
     case 'earnings':
       return store.earnings(call.provider, call.range, call.nowMs)
     case 'save':

@@ -34,7 +34,8 @@ const SETTLE = sticky(
     `"modelId":${TEXT},"nonce":"([0-9a-f]{32})"\\},"providerSignature":${SIGNATURE},` +
     `"consumerSignature":${SIGNATURE},"facts":\\{"flop":${WHOLE},"promptTokens":${MILLIS},` +
     `"completionTokens":${MILLIS},"latencyMs":([0-9.e+-]+),"consumerLabel":${TEXT},` +
-    `"ownKey":(true|false)(?:,"cachedTokens":([1-9]\\d{0,15}))?(,"remote":true)?\\}${TRANSFERS}`,
+    `"ownKey":(true|false)(?:,"cachedTokens":([1-9]\\d{0,15}))?(,"remote":true)?(?:,"passedOnTrm":${POSITIVE})?\\}` +
+    TRANSFERS,
 )
 const VOID = sticky(
   `\\{"kind":"void","atMs":${MILLIS},"reservation":${RESERVATION},"reason":${TEXT}${TRANSFERS}`,
@@ -132,6 +133,7 @@ function settleRecord(text: string): SettleRecord {
     ownKey: found[17] === 'true',
     ...(found[18] === undefined ? {} : { cachedTokens: millis(found[18]) }),
     ...(found[19] === undefined ? {} : { remote: true }),
+    ...(found[20] === undefined ? {} : { passedOnTrm: u64(found[20]) }),
   }
   return {
     kind: 'settle',

@@ -61,6 +61,7 @@ const FactsSchema = z.strictObject({
   ownKey: z.boolean(),
   cachedTokens: z.number().int().positive().exactOptional(),
   remote: z.literal(true).exactOptional(),
+  passedOnTrm: Positive.exactOptional(),
 })
 
 const SettleSchema = z.strictObject({
@@ -138,6 +139,7 @@ const factsJson = (facts: JobFacts) => ({
   ownKey: facts.ownKey,
   ...(facts.cachedTokens ? { cachedTokens: facts.cachedTokens } : {}),
   ...(facts.remote ? { remote: true } : {}),
+  ...(facts.passedOnTrm ? { passedOnTrm: facts.passedOnTrm.toString() } : {}),
 })
 
 function recordJson(record: LedgerRecord): object {

@@ -98,7 +98,7 @@ describe('settlement statement', () => {
       .split('\r\n')
     expect(rows[0]).toBe(
       'node_id,gross_earned_cu,gross_spent_cu,net_cu,trade_count,estimated_payout_value,' +
-        'reference_price_per_cu,window_start,window_end,merkle_root',
+        'reference_price_per_cu,window_start,window_end,merkle_root,passed_on_cu',
     )
     expect(rows[1]).toContain(`${node(9)},99,0,99,1,24.75,0.25,1970-01-01T00:00:00.000Z,`)
     expect(rows.slice(1).reduce((sum, row) => sum + Number(row.split(',')[3]), 0)).toBe(0)

@@ -2,7 +2,7 @@ import { hexFromBytes, MerkleLog } from '../kernel/index.ts'
 import { statementInvalid } from './errors.ts'
 import { Decimal, exactJson } from './exact-json.ts'
 import { tradeLeafHash } from './trade.ts'
-import type { SignedTrade } from './types.ts'
+import type { JobFacts, SignedTrade } from './types.ts'
 
 const DAY_MS = 86_400_000
 
@@ -13,12 +13,16 @@ export interface Window {
 }
 
 /** A trade as a statement needs it. */
-export type StatementTrade = SignedTrade & { facts: { flop: bigint; ownKey: boolean } }
+export type StatementTrade = SignedTrade & {
+  facts: Pick<JobFacts, 'flop' | 'ownKey' | 'remote' | 'passedOnTrm'>
+}
 
 interface NodeLine {
   nodeId: string
   grossEarnedTrm: bigint
   grossSpentTrm: bigint
+  /** Part of both gross figures: paid by guests, and paid on to the hosts that answered them. */
+  passedOnTrm: bigint
   netTrm: bigint
   tradeCount: number
   /** Net × reference price, exact; null without a price. */
@@ -86,17 +90,19 @@ export function settlementStatement(options: {
   const nodes = new Map<string, NodeLine>()
   let totalTrm = 0n
   const line = (nodeId: string): NodeLine => {
-    const empty = { grossEarnedTrm: 0n, grossSpentTrm: 0n, netTrm: 0n, tradeCount: 0 }
+    const empty = { grossEarnedTrm: 0n, grossSpentTrm: 0n, passedOnTrm: 0n, netTrm: 0n, tradeCount: 0 }
     const found = nodes.get(nodeId) ?? { nodeId, ...empty, estimatedPayoutValue: null }
     nodes.set(nodeId, found)
     found.tradeCount++
     return found
   }
-  for (const { terms } of trades) {
+  for (const { terms, facts } of trades) {
     tree.append(tradeLeafHash(terms))
     totalTrm += terms.amountTrm
     line(terms.provider).grossEarnedTrm += terms.amountTrm
-    line(terms.consumer).grossSpentTrm += terms.amountTrm
+    const consumer = line(terms.consumer)
+    consumer.grossSpentTrm += terms.amountTrm
+    if (facts.remote) consumer.passedOnTrm += facts.passedOnTrm ?? 0n
   }
   for (const node of nodes.values()) {
     node.netTrm = node.grossEarnedTrm - node.grossSpentTrm
@@ -140,6 +146,7 @@ function tradeFields({ terms, facts, providerSignature, consumerSignature }: Sta
     timestamp: terms.timestampMs,
     model_id: terms.modelId,
     flops_estimated: facts.flop,
+    passed_on_cu: facts.passedOnTrm ?? 0n,
     nonce: hexFromBytes(terms.nonce),
     provider_sig: hexFromBytes(providerSignature),
     consumer_sig: hexFromBytes(consumerSignature),
@@ -157,7 +164,7 @@ export function statementJson(statement: Statement): string {
     total_trm_transferred: statement.totalTrm,
     reference_price_per_cu: statement.referencePrice,
     ...(merkleRootHex === null ? {} : { merkle_root: merkleRootHex }),
-    nodes: statement.nodes.map(nodeFields),
+    nodes: statement.nodes.map((node) => ({ ...nodeFields(node), passed_on_cu: node.passedOnTrm })),
     trades: statement.trades.map(tradeFields),
   })}\n`
 }
@@ -172,6 +179,7 @@ export function statementCsv(statement: Statement): string {
     window_start: iso[0],
     window_end: iso[1],
     merkle_root: statement.merkleRootHex,
+    passed_on_cu: node.passedOnTrm,
   }))
   const names = Object.keys(rows[0] ?? nodeFields(NOBODY))
   const lines = rows.map((row) => Object.values(row).map((value) => value?.toString() ?? ''))
@@ -197,6 +205,7 @@ const TRADE_COLUMNS = [
   'timestamp',
   'model_id',
   'flops_estimated',
+  'passed_on_cu',
 ] as const
 
 /** A model's name comes from others: quoted where it must be, and never a formula of a spreadsheet. */
@@ -209,6 +218,7 @@ const NOBODY: NodeLine = {
   nodeId: '',
   grossEarnedTrm: 0n,
   grossSpentTrm: 0n,
+  passedOnTrm: 0n,
   netTrm: 0n,
   tradeCount: 0,
   estimatedPayoutValue: null,

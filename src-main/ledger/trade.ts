@@ -61,7 +61,7 @@ export function tradeLeafHash(terms: TradeTerms): Uint8Array {
   return digest(canonicalTradeBytes(terms))
 }
 
-export function nonceKey(terms: TradeTerms): string {
+export function nonceKey(terms: Pick<TradeTerms, 'nonce'>): string {
   return hexFromBytes(terms.nonce)
 }
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { bytesFromHex, hexFromBytes } from '../kernel/index.ts'
-import { TransparencyTree, transparencyLeafHash, verifyConsistency, verifyInclusion } from './transparency.ts'
+import { TransparencyRoot, TransparencyTree, transparencyLeafHash, verifyConsistency, verifyInclusion } from './transparency.ts'
 
 /** RFC 6962 section 2.1 word for word, sharing no code with the tree. */
 function naiveRoot(leaves: Buffer[]): string {
@@ -309,5 +309,20 @@ describe('malformed input', () => {
     tree.root().fill(0)
     expect(hexFromBytes(tree.root())).toBe(naiveRoot(leavesTo(5)))
     expect(hexFromBytes(tree.leafHash(0))).toBe(hexFromBytes(leafHash))
+  })
+})
+
+describe('the root alone', () => {
+  it('is that of the whole tree at every size, also after it was saved', () => {
+    let alone = new TransparencyRoot()
+    const tree = new TransparencyTree()
+    for (const data of leavesTo(130)) {
+      expect(alone.root()).toEqual(tree.root())
+      alone.append(data)
+      tree.append(data)
+      if (tree.size % 3 === 0) alone = TransparencyRoot.restore(structuredClone(alone.save()))
+    }
+    expect(alone.root()).toEqual(tree.root())
+    expect(alone.size).toBe(130)
   })
 })

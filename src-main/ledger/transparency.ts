@@ -183,6 +183,44 @@ export class TransparencyTree {
   }
 }
 
+/** The root of the same tree over all leaves so far, and nothing else: it takes O(log n) memory and makes no proofs. */
+export class TransparencyRoot {
+  #size = 0
+  /** Roots of the complete subtrees that the leaves fall into, from left to right. */
+  readonly #peaks: Uint8Array[] = []
+
+  get size(): number {
+    return this.#size
+  }
+
+  append(data: Uint8Array): void {
+    let hash = transparencyLeafHash(data)
+    for (let count = this.#size; isOdd(count); count = half(count)) {
+      hash = nodeHash(this.#peaks.pop() ?? EMPTY_ROOT, hash)
+    }
+    this.#peaks.push(hash)
+    this.#size++
+  }
+
+  root(): Uint8Array {
+    const [last, ...others] = [...this.#peaks].reverse()
+    if (!last) return EMPTY_ROOT.slice()
+    return others.reduce((right, left) => nodeHash(left, right), last)
+  }
+
+  /** What `restore` takes. */
+  save(): { size: number; peaks: Uint8Array[] } {
+    return { size: this.#size, peaks: [...this.#peaks] }
+  }
+
+  static restore({ size, peaks }: ReturnType<TransparencyRoot['save']>): TransparencyRoot {
+    const restored = new TransparencyRoot()
+    restored.#size = size
+    restored.#peaks.push(...peaks)
+    return restored
+  }
+}
+
 /** Levels above the leaves of a tree of `count` leaves. Exact, unlike a logarithm; a tree in memory is far below 2^32. */
 const heightOf = (count: number): number => 32 - Math.clz32(count - 1)
 

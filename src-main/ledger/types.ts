@@ -40,6 +40,11 @@ export interface JobFacts {
   ownKey: boolean
   /** The other party is another host, which has signed by itself. Absent: both keys are held here. */
   remote?: true
+  /**
+   * Part of the amount that only passes through this host, because it asks another one for a guest: no income where the
+   * guest pays it, no spending where it is paid on. Absent: nothing of it.
+   */
+  passedOnTrm?: bigint
 }
 
 export interface ReserveRequest {
@@ -114,6 +119,8 @@ export interface ObservedTrade {
   ownKey: boolean
   /** Set when the other party is another host: what both have signed. */
   remote?: SignedTrade
+  /** As `JobFacts` has it; 0 for nothing. */
+  passedOnTrm: bigint
 }
 
 /** Root of the transparency tree (RFC 6962) over the canonical bytes of the first `size` trades. */
@@ -181,7 +188,12 @@ export interface Ledger {
   tradeCount(): number
   /** Newest first. @throws TiramiError PROJECTION_UNAVAILABLE (503), LEDGER_CLOSED; so do the next two */
   listTrades(query: { limit: number; beforeIndex?: number }): Promise<Trade[]>
+  /** What passed through is not in it. */
   earnings(provider: string, range: EarningsRange): Promise<LedgerEarnings>
+  /** Trades with other hosts, numbered from 0 in the order of booking. Throws what `listTrades` throws. */
+  remoteTrades(from: number, limit: number): Promise<SignedTrade[]>
+  /** Whether a trade of this provider with this nonce is booked. */
+  sawNonce(terms: Pick<TradeTerms, 'provider' | 'nonce'>): boolean
   /** @throws TiramiError TRADE_NOT_FOUND (404) */
   proveTrade(tradeId: string): Promise<TradeProof>
   transparency(): TransparencyHead

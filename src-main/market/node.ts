@@ -48,8 +48,8 @@ export interface MarketPorts {
   log: {
     head(): PriceSignal['log']
     page(from: number, limit: number): Promise<SignedTrade[]>
-    /** Id of the trade as which a job of this host is booked; null: it is not. */
-    bookedAs(trade: SignedTrade['terms']): string | null
+    /** As what the job of a trade of this host is booked; null: it is not. */
+    booked(trade: SignedTrade): Promise<'this' | 'another' | null>
     /** Number of trades with one other host. */
     tradesWith(nodeId: string): number
   }
@@ -435,9 +435,9 @@ export class MarketNode {
     if (terms.provider !== own && terms.consumer !== own) return
     const job = jobKey(terms)
     if (this.#buying.has(job)) return
-    const booked = this.#ports.log.bookedAs(terms)
+    const booked = await this.#ports.log.booked(trade)
     // The other side has booked more than this one, which had waited for it in vain.
-    if (booked !== null && booked !== tradeIdOf(terms)) this.#settledLate(trade)
+    if (booked === 'another') this.#settledLate(trade)
     if (booked !== null) return
     // The consumer's last word about a job whose connection is gone, by another way.
     if (this.#seller.hear(trade)) return

@@ -146,6 +146,8 @@ export const Trade = z.object({
   timestampMs: TimestampMs,
   providerSigned: z.boolean(),
   consumerSigned: z.boolean(),
+  /** Part of the amount that only passed through this host, which asked another one for a guest; absent: nothing. */
+  passedOnTrm: TrmAmount.optional(),
 })
 export type Trade = z.infer<typeof Trade>
 

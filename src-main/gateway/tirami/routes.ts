@@ -16,8 +16,13 @@ const TradesQuery = z.object({ limit: z.coerce.number().int().min(1).max(100).de
 /** Spec section 2.4; a vote may only raise it. */
 const PROOF_POLICIES = ['disabled', 'optional', 'recommended', 'required']
 
-function incomeJson({ fromOthersTrm, onCreditTrm, ownUseTrm }: Income) {
-  return { from_others: Number(fromOthersTrm), on_credit: Number(onCreditTrm), own_use: Number(ownUseTrm) }
+function incomeJson({ fromOthersTrm, onCreditTrm, ownUseTrm, passedOnTrm }: Income) {
+  return {
+    from_others: Number(fromOthersTrm),
+    on_credit: Number(onCreditTrm),
+    own_use: Number(ownUseTrm),
+    passed_on: Number(passedOnTrm),
+  }
 }
 
 const round6 = (value: number) => Math.round(value * 1e6) / 1e6
@@ -31,10 +36,12 @@ export function registerTirami(app: FastifyInstance, services: HostServices, aut
     const balance = ledger.balance(services.nodeId)
     const spent = ledger.balance(caller.publicKeyHex)
     const net = balance.contributedTrm - balance.consumedTrm
+    const income = economy.income()
     return {
       node_id: services.nodeId,
-      contributed: Number(balance.contributedTrm),
-      consumed: Number(balance.consumedTrm),
+      // What guests paid and this host paid on is in neither.
+      contributed: Number(balance.contributedTrm - income.passedOnTrm),
+      consumed: Number(balance.consumedTrm - income.passedOnTrm),
       reserved: Number(balance.reservedTrm),
       net_balance: Number(net),
       effective_balance: Number(net + FREE_TIER_TRM),
@@ -45,7 +52,7 @@ export function registerTirami(app: FastifyInstance, services: HostServices, aut
         reserved: Number(spent.reservedTrm),
         credit_limit: Number(caller.creditLimitTrm),
       },
-      income: incomeJson(economy.income()),
+      income: incomeJson(income),
     }
   })
 
@@ -64,6 +71,7 @@ export function registerTirami(app: FastifyInstance, services: HostServices, aut
         timestamp: trade.timestampMs,
         model_id: trade.modelId,
         flops_estimated: Number(trade.flop),
+        passed_on: Number(trade.passedOnTrm ?? 0),
         provider_signed: trade.providerSigned,
         consumer_signed: trade.consumerSigned,
       })),

@@ -1,6 +1,7 @@
+import type { Trade } from '../../../src-preload/contract/index.ts'
 import { applySafetyEvent, initialSafetyState, SafetyEvent } from '../../economy/index.ts'
 import { hexFromBytes, type KeyPair, sha256, utf8 } from '../../kernel/index.ts'
-import { type Ledger, openLedger } from '../../ledger/index.ts'
+import { type Ledger, type ObservedTrade, openLedger } from '../../ledger/index.ts'
 import { FACTS, key, ManualClock, signed, terms, workerUrl } from '../../ledger/test-support.ts'
 import { createEconomy, type EconomyService } from '../economy-service.ts'
 
@@ -60,10 +61,10 @@ export class EconomyHouse {
     })
     for (let before = ledger.tradeCount(); before > 0; before -= PAGE) {
       for (const trade of await ledger.listTrades({ limit: PAGE, beforeIndex: before })) {
-        economy.observer.trade({ ...trade, amountTrm: BigInt(trade.amountTrm) })
+        economy.observer.trade(observed(trade))
       }
     }
-    ledger.onTrade((trade) => economy.observer.trade({ ...trade, amountTrm: BigInt(trade.amountTrm) }))
+    ledger.onTrade((trade) => economy.observer.trade(observed(trade)))
     this.#ledger = ledger
     this.#economy = economy
     return this
@@ -116,3 +117,19 @@ export function sumTrm(house: EconomyHouse, nodes: readonly KeyPair[]): bigint {
 }
 
 export const signHex = (pair: KeyPair, bytes: Uint8Array): string => hexFromBytes(pair.sign(bytes))
+
+const observed = ({
+  provider,
+  consumer,
+  amountTrm,
+  timestampMs,
+  ownKey,
+  passedOnTrm,
+}: Trade): ObservedTrade => ({
+  provider,
+  consumer,
+  amountTrm: BigInt(amountTrm),
+  timestampMs,
+  ownKey,
+  passedOnTrm: BigInt(passedOnTrm ?? 0),
+})

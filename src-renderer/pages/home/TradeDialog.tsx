@@ -22,6 +22,9 @@ export function TradeDialog({ trade, onClose }: { trade: Trade; onClose: () => v
       </p>
       <dl className="trade__stats">
         <Stat label={t('trade.amount')}>{formatTrm(trade.amountTrm)}</Stat>
+        {trade.passedOnTrm === undefined ? null : (
+          <Stat label={t('trade.passedOn')}>{formatTrm(trade.passedOnTrm)}</Stat>
+        )}
         <Stat label={t('trade.work')}>{formatFlop(trade.flop)}</Stat>
         <Stat label={t('trades.tokens')}>
           {groupDigits(trade.promptTokens)} / {groupDigits(trade.completionTokens)}
