@@ -35,12 +35,15 @@ it('what a guest pays for the answer of another host is no income of the host in
     method: 'POST',
     body: JSON.stringify({ scope: 'inference', label: 'a guest' }),
   })
-  const { token, node_id: guest } = (await issued.json()) as { token: string; node_id: string }
+  const { token } = (await issued.json()) as { token: string }
+  const asGuest = { authorization: `Bearer ${token}` }
+  const seen = await forwarding.api('/tirami/balance', { headers: asGuest })
+  const guest = ((await seen.json()) as { caller: { node_id: string } }).caller.node_id
   const allowed = { method: 'POST', body: JSON.stringify({ consumer: guest, allowed: true }) }
   expect((await forwarding.api('/tirami/mesh/allow', allowed)).status).toBe(200)
   const answer = await forwarding.api('/chat/completions', {
     method: 'POST',
-    headers: { authorization: `Bearer ${token}` },
+    headers: asGuest,
     body: JSON.stringify({ model: MODEL, messages: [{ role: 'user', content: 'tell me' }], temperature: 0 }),
   })
   expect(answer.status).toBe(200)

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { EconomyEvent } from './events.ts'
 import { applyLending } from './lending.ts'
+import { applyPeerLoans, INITIAL_PEER_LOANS, type PeerLoansState, PeerLoansStateCodec } from './peer-loans.ts'
 import { INITIAL_LENDING, type LendingState, LendingStateCodec } from './pool.ts'
 import { applyMarket, INITIAL_MARKET, type MarketState, MarketStateCodec } from './pricing.ts'
 import { applyReferral, INITIAL_REFERRAL, type ReferralState, ReferralStateCodec } from './referral.ts'
@@ -24,6 +25,7 @@ export interface EconomyState {
   referral: ReferralState
   welcome: WelcomeState
   lending: LendingState
+  peerLoans: PeerLoansState
   slashing: SlashingState
 }
 
@@ -35,6 +37,7 @@ const EconomyStateCodec = z.strictObject({
   referral: ReferralStateCodec,
   welcome: WelcomeStateCodec,
   lending: LendingStateCodec,
+  peerLoans: PeerLoansStateCodec,
   slashing: SlashingStateCodec,
 })
 
@@ -46,6 +49,7 @@ export const INITIAL_ECONOMY: EconomyState = {
   referral: INITIAL_REFERRAL,
   welcome: INITIAL_WELCOME,
   lending: INITIAL_LENDING,
+  peerLoans: INITIAL_PEER_LOANS,
   slashing: INITIAL_SLASHING,
 }
 
@@ -59,6 +63,7 @@ export function applyEconomy(state: EconomyState, event: EconomyEvent): EconomyS
     referral: applyReferral(state.referral, event),
     welcome: applyWelcome(state.welcome, event),
     lending: applyLending(state.lending, event),
+    peerLoans: applyPeerLoans(state.peerLoans, event),
     slashing: applySlashing(state.slashing, event),
   }
 }

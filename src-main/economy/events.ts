@@ -162,6 +162,23 @@ const LoanDefaulted = z.strictObject({
   atMs: Millis,
 })
 
+const PeerLoanOpened = z.strictObject({ ...LoanOpened.shape, kind: z.literal('peerloan.opened') })
+const PeerLoanRepaid = z.strictObject({
+  kind: z.literal('peerloan.repaid'),
+  loanId: Hex32,
+  dueTrm: WholeText,
+  atMs: Millis,
+})
+const PeerLoanDefaulted = z.strictObject({
+  kind: z.literal('peerloan.defaulted'),
+  loanId: Hex32,
+  borrower: Hex32,
+  burnedTrm: WholeText,
+  recoveredTrm: WholeText,
+  reputationDelta: z.number().min(-1).max(0),
+  atMs: Millis,
+})
+
 /** `equivocation`: two signed statements that contradict each other. */
 export const FaultReasonSchema = z.enum(['collusion', 'audit-fail', 'equivocation'])
 export const SlashEvidenceSchema = z.string().regex(/^[0-9a-z.:-]{1,80}$/)
@@ -194,6 +211,9 @@ export const EconomyEventSchema = z.discriminatedUnion('kind', [
   LoanOpened,
   LoanRepaid,
   LoanDefaulted,
+  PeerLoanOpened,
+  PeerLoanRepaid,
+  PeerLoanDefaulted,
   StakeSlashed,
 ])
 

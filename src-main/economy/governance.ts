@@ -113,14 +113,16 @@ export interface ProposeCommand extends ProposalTerms {
 }
 
 /**
+ * @param how `heard`: it was made elsewhere, perhaps a while ago
  * @throws TiramiError GOVERNANCE_COMMAND_INVALID, SIGNATURE_INVALID, NOT_ELIGIBLE, PROPOSAL_REPLAYED, PROPOSALS_FULL,
- *   DEADLINE_INVALID, and for a parameter PARAMETER_IMMUTABLE, PARAMETER_UNKNOWN, PARAMETER_OUT_OF_BOUNDS,
+ *   VOTING_CLOSED, DEADLINE_INVALID, and for a parameter PARAMETER_IMMUTABLE, PARAMETER_UNKNOWN, PARAMETER_OUT_OF_BOUNDS,
  *   PROOF_POLICY_RATCHET
  */
 export function decidePropose(
   state: GovernanceState,
   command: ProposeCommand,
   context: GovernanceContext,
+  how: 'made-now' | 'heard' = 'made-now',
 ): GovernanceEvent[] {
   const { proposer, sequence, kind, createdAtMs, deadlineMs, signature } = command
   const atMs = effectiveNowMs(state, context.nowMs)
@@ -129,7 +131,9 @@ export function decidePropose(
       throw commandInvalid(INVALID, field, 'it is not a whole number')
   }
   assertSigned(proposer, signature, () => proposalBytes(command))
-  assertTimes(kind, createdAtMs, deadlineMs, atMs)
+  // What others made has been under way, for as long as a partition lasts: its times count from when it was made.
+  assertTimes(kind, createdAtMs, deadlineMs, how === 'heard' ? Math.min(atMs, createdAtMs) : atMs)
+  if (how === 'heard' && atMs >= deadlineMs) throw refused('VOTING_CLOSED', 'The vote has ended.', 'Look at the outcome.')
   if (kind.type === 'change_parameter') withParameter(context.parameters, kind.name, kind.value)
   requireStanding(context, proposer, deadlineMs)
   assertRoom(state, proposer, sequence)

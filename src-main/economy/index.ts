@@ -39,6 +39,8 @@ export {
   ProposalKind,
   type ProposalTerms,
   proposalBytes,
+  proposalDigest,
+  proposalId,
   type Tally,
   tallyOf,
   voteBytes,
@@ -51,7 +53,14 @@ export {
   decideRepay,
   overdueLoans,
 } from './lending.ts'
-export { canonicalLoanBytes, type LoanTerms, loanInterestTrm } from './loan.ts'
+export {
+  canonicalLoanBytes,
+  type LoanTerms,
+  loanIdOf,
+  loanInterestTrm,
+  type SignedLoan,
+  signedLoanProblem,
+} from './loan.ts'
 export {
   defaultParameters,
   MUTABLE_PARAMETERS,
@@ -59,6 +68,20 @@ export {
   type Parameters,
   withParameter,
 } from './parameters.ts'
+export {
+  decidePeerDefault,
+  decidePeerLoan,
+  decidePeerRepay,
+  defaultedBytes,
+  defaultProblem,
+  isRepaidBy,
+  overduePeerLoans,
+  type PeerLoan,
+  peerLoanDueTrm,
+  peerLoans,
+  repaidBytes,
+  requirePeerLoan,
+} from './peer-loans.ts'
 export { decideDeposit, decideWithdrawal, depositValueTrm, type PoolView, poolView } from './pool.ts'
 export {
   decideMarketUpdate,

@@ -6,7 +6,8 @@ import {
   sha256,
   verifyStrict,
 } from '../kernel/index.ts'
-import { Hex32, SignatureHex } from './schema.ts'
+import { z } from 'zod'
+import { Count, Hex32, Millis, SignatureHex, Whole } from './schema.ts'
 import { HOUR_MS } from './types.ts'
 import { f64be, u64be } from './wire.ts'
 
@@ -22,6 +23,17 @@ export interface LoanTerms {
   createdAtMs: number
   dueAtMs: number
 }
+
+export const LoanTermsCodec = z.strictObject({
+  lender: Hex32,
+  borrower: Hex32,
+  principalTrm: Whole,
+  ratePerHour: z.number().nonnegative(),
+  termHours: Count,
+  collateralTrm: Whole,
+  createdAtMs: Millis,
+  dueAtMs: Millis,
+})
 
 export interface SignedLoan {
   terms: LoanTerms

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { EconomyEvent, EventOf } from './events.ts'
-import type { LoanTerms } from './loan.ts'
+import { type LoanTerms, LoanTermsCodec } from './loan.ts'
 import type { Parameters } from './parameters.ts'
 import { refusal } from './refusal.ts'
 import { Count, Hex32, Millis, Whole } from './schema.ts'
@@ -40,17 +40,6 @@ export interface LendingState {
   recentOpeningsMs: readonly number[]
   trippedAtMs: number | null
 }
-
-const LoanTermsCodec = z.strictObject({
-  lender: Hex32,
-  borrower: Hex32,
-  principalTrm: Whole,
-  ratePerHour: z.number().nonnegative(),
-  termHours: Count,
-  collateralTrm: Whole,
-  createdAtMs: Millis,
-  dueAtMs: Millis,
-})
 
 export const LendingStateCodec = z.strictObject({
   lentTrm: Whole,

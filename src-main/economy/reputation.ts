@@ -304,6 +304,7 @@ export function applyReputation(state: ReputationState, event: EconomyEvent): Re
     case 'reputation.changed':
       return applyDelta(state, event.node, event.delta)
     case 'loan.defaulted':
+    case 'peerloan.defaulted':
       return applyDelta(state, event.borrower, event.reputationDelta)
     // The evidence leaves the collusion window after a day; what was judged stays.
     case 'stake.slashed':
