@@ -21,7 +21,8 @@ afterAll(async () => {
   data.remove()
 })
 
-const read = async <Answer>(host: HostProcess, path: string) => (await (await host.api(path)).json()) as Answer
+const read = async <Answer>(host: HostProcess, path: string) =>
+  (await (await host.api(path)).json()) as Answer
 interface Balance {
   contributed: number
   consumed: number
@@ -74,7 +75,12 @@ it('what a guest pays for the answer of another host is no income of the host in
   ])
   const statement = await read<{ nodes: Record<string, number | string>[] }>(forwarding, '/tirami/settlement')
   const own = statement.nodes.find(({ node_id }) => node_id === forwarding.ready.nodeId)
-  expect(own).toMatchObject({ gross_earned_cu: paidTrm, gross_spent_cu: paidTrm, passed_on_cu: paidTrm, net_cu: 0 })
+  expect(own).toMatchObject({
+    gross_earned_cu: paidTrm,
+    gross_spent_cu: paidTrm,
+    passed_on_cu: paidTrm,
+    net_cu: 0,
+  })
   const metrics = await (
     await fetch(new URL('/metrics', forwarding.ready.api), {
       headers: { authorization: `Bearer ${forwarding.apiKey}` },

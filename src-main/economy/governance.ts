@@ -133,7 +133,8 @@ export function decidePropose(
   assertSigned(proposer, signature, () => proposalBytes(command))
   // What others made has been under way, for as long as a partition lasts: its times count from when it was made.
   assertTimes(kind, createdAtMs, deadlineMs, how === 'heard' ? Math.min(atMs, createdAtMs) : atMs)
-  if (how === 'heard' && atMs >= deadlineMs) throw refused('VOTING_CLOSED', 'The vote has ended.', 'Look at the outcome.')
+  if (how === 'heard' && atMs >= deadlineMs)
+    throw refused('VOTING_CLOSED', 'The vote has ended.', 'Look at the outcome.')
   if (kind.type === 'change_parameter') withParameter(context.parameters, kind.name, kind.value)
   requireStanding(context, proposer, deadlineMs)
   assertRoom(state, proposer, sequence)

@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import {
   bytesFromHex,
   concatBytes,
@@ -6,7 +7,6 @@ import {
   sha256,
   verifyStrict,
 } from '../kernel/index.ts'
-import { z } from 'zod'
 import { Count, Hex32, Millis, SignatureHex, Whole } from './schema.ts'
 import { HOUR_MS } from './types.ts'
 import { f64be, u64be } from './wire.ts'

@@ -1,7 +1,14 @@
 import { z } from 'zod'
 import { bytesFromHex, concatBytes, utf8, verifyStrict } from '../kernel/index.ts'
 import type { EconomyEvent, EventOf } from './events.ts'
-import { LoanTermsCodec, type LoanTerms, loanIdOf, loanInterestTrm, type SignedLoan, signedLoanProblem } from './loan.ts'
+import {
+  type LoanTerms,
+  LoanTermsCodec,
+  loanIdOf,
+  loanInterestTrm,
+  type SignedLoan,
+  signedLoanProblem,
+} from './loan.ts'
 import type { Parameters } from './parameters.ts'
 import { refusal } from './refusal.ts'
 import { Hex32, Millis, SignatureHex } from './schema.ts'
@@ -77,7 +84,12 @@ export const isRepaidBy = (node: string, terms: LoanTerms, signature: string): b
   hasSigned(node, repaidBytes(terms), signature)
 
 /** What a third party can check: an overdue loan that both have signed, and the lender's word that it was not repaid. */
-export function defaultProblem(loan: SignedLoan, atMs: number, lenderWord: string, nowMs: number): string | null {
+export function defaultProblem(
+  loan: SignedLoan,
+  atMs: number,
+  lenderWord: string,
+  nowMs: number,
+): string | null {
   const problem = signedLoanProblem(loan)
   if (problem) return problem
   if (atMs <= loan.terms.dueAtMs + PEER_LOAN_GRACE_MS || nowMs < atMs) return 'it is not overdue'
@@ -110,7 +122,12 @@ export function requirePeerLoan(
   context: EconomyContext,
 ): void {
   if (killSwitchActive) {
-    throw refusal('KILL_SWITCH_ACTIVE', 'The owner has stopped all spending.', 'Ask the owner to resume.', 503)
+    throw refusal(
+      'KILL_SWITCH_ACTIVE',
+      'The owner has stopped all spending.',
+      'Ask the owner to resume.',
+      503,
+    )
   }
   requireTerms(terms, context.parameters)
   if (self === terms.lender) requireAvailable(context, terms.lender, terms.principalTrm)
@@ -162,8 +179,10 @@ export function decidePeerLoan(
 
 function requireActive(state: PeerLoansState, loanId: string): LoanTerms {
   const loan = tableGet(state.loans, loanId)
-  if (!loan) throw refusal('LOAN_UNKNOWN', 'There is no such loan.', 'Take the id from the list of loans.', 404)
-  if (loan.status !== 'active') throw refusal('LOAN_CLOSED', `The loan was ${loan.status}.`, 'Nothing is owed.')
+  if (!loan)
+    throw refusal('LOAN_UNKNOWN', 'There is no such loan.', 'Take the id from the list of loans.', 404)
+  if (loan.status !== 'active')
+    throw refusal('LOAN_CLOSED', `The loan was ${loan.status}.`, 'Nothing is owed.')
   return loan.terms
 }
 
@@ -184,7 +203,12 @@ export function decidePeerRepay(
   return {
     event: { kind: 'peerloan.repaid', loanId, dueTrm: dueTrm.toString(), atMs: context.nowMs },
     movements: [
-      ...movement(collateralAccount(borrower), availableAccount(borrower), collateralTrm, 'collateral-release'),
+      ...movement(
+        collateralAccount(borrower),
+        availableAccount(borrower),
+        collateralTrm,
+        'collateral-release',
+      ),
       ...movement(availableAccount(borrower), availableAccount(lender), dueTrm, 'peer-repay'),
     ],
   }
@@ -254,7 +278,16 @@ function opened(state: PeerLoansState, event: EventOf<'peerloan.opened'>): PeerL
   const { lenderSignature, borrowerSignature } = event
   const principalTrm = BigInt(event.principalTrm)
   const collateralTrm = BigInt(event.collateralTrm)
-  const terms = { lender, borrower, principalTrm, ratePerHour, termHours, collateralTrm, createdAtMs, dueAtMs }
+  const terms = {
+    lender,
+    borrower,
+    principalTrm,
+    ratePerHour,
+    termHours,
+    collateralTrm,
+    createdAtMs,
+    dueAtMs,
+  }
   const loan: PeerLoan = { terms, lenderSignature, borrowerSignature, status: 'active', atMs }
   return { loans: tableSet(state.loans, loanId, loan) }
 }

@@ -266,7 +266,10 @@ function applyComplained(
 ): ReputationState {
   const others = complaintsOf(state, subject).filter((kept) => kept.complainant !== complainant)
   const kept = [...others, { complainant, subject, cause, evidence, timestampMs }]
-    .sort((left, right) => left.timestampMs - right.timestampMs || (left.complainant < right.complainant ? -1 : 1))
+    .sort(
+      (left, right) =>
+        left.timestampMs - right.timestampMs || (left.complainant < right.complainant ? -1 : 1),
+    )
     .slice(-keepMax)
   return { ...state, complaints: tableSet(state.complaints, subject, kept) }
 }

@@ -212,11 +212,7 @@ function createReputation(core: EconomyCore): Reputation {
 async function convict(core: EconomyCore, { node, evidence }: { node: string; evidence: string }) {
   const { AUDIT_FAIL_TRUST_PENALTY: trustPenalty } = core.parameters
   const candidates = [{ node, reason: 'equivocation', evidence, trustPenalty }] as const
-  const [decision] = decideSlashes(
-    core.state.slashing,
-    { candidates, distinctProviders: 0 },
-    core.context(),
-  )
+  const [decision] = decideSlashes(core.state.slashing, { candidates, distinctProviders: 0 }, core.context())
   if (!decision) return false
   await core.post(decision)
   return true

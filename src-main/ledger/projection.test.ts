@@ -182,7 +182,8 @@ test('trades with other hosts are found by number after any damage, and what pas
     let ledger = await open(directory)
     const bookWith = (number: number, facts: Partial<JobFacts>) =>
       ledger.settle(reserve(ledger), signed(terms(number)), { ...FACTS, ...facts })
-    for (let number = 0; number < 9; number++) await bookWith(number, number % 3 === 0 ? { remote: true } : {})
+    for (let number = 0; number < 9; number++)
+      await bookWith(number, number % 3 === 0 ? { remote: true } : {})
     await bookWith(9, { passedOnTrm: 7n })
     await bookWith(10, { remote: true, passedOnTrm: 10n })
     await expect(bookWith(11, { passedOnTrm: 11n })).rejects.toMatchObject({ code: 'TRADE_INVALID' })

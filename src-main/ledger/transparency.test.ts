@@ -2,7 +2,13 @@ import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { bytesFromHex, hexFromBytes } from '../kernel/index.ts'
-import { TransparencyRoot, TransparencyTree, transparencyLeafHash, verifyConsistency, verifyInclusion } from './transparency.ts'
+import {
+  TransparencyRoot,
+  TransparencyTree,
+  transparencyLeafHash,
+  verifyConsistency,
+  verifyInclusion,
+} from './transparency.ts'
 
 /** RFC 6962 section 2.1 word for word, sharing no code with the tree. */
 function naiveRoot(leaves: Buffer[]): string {
