@@ -47,6 +47,13 @@ const ReputationComplained = z.strictObject({
   atMs: Millis,
 })
 
+const ReputationCleared = z.strictObject({
+  kind: z.literal('reputation.cleared'),
+  subject: Hex32,
+  evidence: ReputationComplained.shape.evidence,
+  atMs: Millis,
+})
+
 export const StakeDaysSchema = z.union([z.literal(7), z.literal(30), z.literal(90), z.literal(365)])
 
 const stakeTerms = {
@@ -198,6 +205,7 @@ export const EconomyEventSchema = z.discriminatedUnion('kind', [
   ReputationChanged,
   ReputationObserved,
   ReputationComplained,
+  ReputationCleared,
   StakeOpened,
   StakeExtended,
   StakeClosed,

@@ -274,6 +274,14 @@ function applyComplained(
   return { ...state, complaints: tableSet(state.complaints, subject, kept) }
 }
 
+function applyCleared(
+  state: ReputationState,
+  { subject, evidence }: EventOf<'reputation.cleared'>,
+): ReputationState {
+  const kept = complaintsOf(state, subject).filter((complaint) => complaint.evidence !== evidence)
+  return { ...state, complaints: tableSet(state.complaints, subject, kept) }
+}
+
 /** What is left of 1 after `ageMs`: half of it after each half-life, nothing after its life. */
 export function freshness(ageMs: number, p: Parameters): number {
   if (ageMs >= p.OBSERVATION_LIFE_MS) return 0
@@ -316,6 +324,8 @@ export function applyReputation(state: ReputationState, event: EconomyEvent): Re
       return applyObserved(state, event)
     case 'reputation.complained':
       return applyComplained(state, event)
+    case 'reputation.cleared':
+      return applyCleared(state, event)
     default:
       return state
   }

@@ -67,6 +67,7 @@ export function openApi(
       registerTokens(app, services, authorise)
       registerMetrics(app, services, authorise)
       registerEconomy(app, {
+        mesh: () => services.mesh,
         economy: services.economy,
         nodeId: services.nodeId,
         authorise,

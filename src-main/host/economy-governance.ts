@@ -1,5 +1,6 @@
 import {
   activeProposals,
+  availableAccount,
   decideClose,
   decideExecute,
   decidePropose,
@@ -32,7 +33,7 @@ export interface ExecutedProposal {
 /** Proposals and votes, each signed by the node that makes it (spec section 3.5). */
 export interface Governance {
   /** A proposal that its proposer has signed. @returns its id, decimal digits */
-  propose(terms: ProposalTerms, signature: string): Promise<string>
+  propose(terms: ProposalTerms, signature: string, how?: 'made-now' | 'heard'): Promise<string>
   /** A proposal of this host's node, signed here. */
   proposeOwn(kind: ProposalKind, deadlineMs: number): Promise<string>
   vote(command: { voter: string; proposalId: string; approve: boolean; signature: string }): Promise<void>
@@ -43,11 +44,22 @@ export interface Governance {
   tally(proposalId: string): Tally
   /** Ends the vote if its deadline has passed, then carries it out. */
   execute(proposalId: string): Promise<ExecutedProposal>
+  /** Hears of what was taken here. @returns a function that ends it */
+  onAct(listener: GovernanceListener): () => void
   /** 0 disabled to 3 required. */
   proofPolicy(): number
 }
 
-/** Standing comes from this ledger, never from the voter. */
+export interface GovernanceListener {
+  proposed(terms: ProposalTerms, signature: string): void
+  voted(vote: { voter: string; proposalId: string; approve: boolean; signature: string }): void
+}
+
+/**
+ * Standing comes from this ledger, never from the voter. What another host has staked is in its own books, where nobody
+ * else can see it; what can be seen here is what it has earned by serving this host and not spent. Only work moves
+ * that, so the same TRM cannot vote again under another name.
+ */
 function governanceContext(core: EconomyCore, nowMs: number): GovernanceContext {
   return {
     nowMs,
@@ -55,8 +67,11 @@ function governanceContext(core: EconomyCore, nowMs: number): GovernanceContext 
     parameters: core.parameters,
     standing: (node, lockedUntilMs) => {
       const unlocksAtMs = stakeOf(core.state.staking, node)?.unlocksAtMs ?? 0
+      const lockedTrm = unlocksAtMs >= lockedUntilMs ? core.balanceTrm(stakedAccount(node)) : 0n
+      const isOtherHost = node !== core.nodeId && core.trades.servedBy(node) > 0n
+      const earnedTrm = isOtherHost ? core.balanceTrm(availableAccount(node)) : 0n
       return {
-        stakeTrm: unlocksAtMs >= lockedUntilMs ? core.balanceTrm(stakedAccount(node)) : 0n,
+        stakeTrm: lockedTrm + (earnedTrm > 0n ? earnedTrm : 0n),
         reputation: core.reputation(node, nowMs),
         epochsParticipated: epochsParticipated(core.governance, node),
       }
@@ -75,16 +90,19 @@ export function executePosting(core: EconomyCore, proposalId: string, nowMs: num
 }
 
 export function createGovernance(core: EconomyCore): Governance {
-  const propose = async (terms: ProposalTerms, signature: string): Promise<string> => {
+  const listeners = new Set<GovernanceListener>()
+  const propose: Governance['propose'] = async (terms, signature, how = 'made-now') => {
     const context = governanceContext(core, core.nowMs())
-    const events = decidePropose(core.governance, { ...terms, signature }, context)
+    const events = decidePropose(core.governance, { ...terms, signature }, context, how)
     await core.write(events)
     const [event] = events
+    for (const listener of listeners) listener.proposed(terms, signature)
     return event?.kind === 'governance.proposed' ? event.proposalId : ''
   }
   const vote: Governance['vote'] = async (command) => {
     const context = governanceContext(core, core.nowMs())
     await core.write(decideVote(core.governance, command, context))
+    for (const listener of listeners) listener.voted(command)
   }
   return {
     propose,
@@ -103,6 +121,10 @@ export function createGovernance(core: EconomyCore): Governance {
     proposals: () => activeProposals(core.governance),
     tally: (proposalId) => tallyOf(core.governance, proposalId),
     execute: (proposalId) => execute(core, proposalId),
+    onAct: (listener) => {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
     proofPolicy: () => core.parameters.PROOF_POLICY,
   }
 }

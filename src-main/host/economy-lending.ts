@@ -102,7 +102,7 @@ function creditFacts(core: EconomyCore, node: string) {
   return { known: volumeTrm > 0n, volumeTrm, uptime, ageDays: core.trades.ageDays(node, nowMs) }
 }
 
-function creditOf(core: EconomyCore, node: string): CreditScore {
+export function creditOf(core: EconomyCore, node: string): CreditScore {
   return borrowerCredit(core.state.lending, node, creditFacts(core, node), core.parameters)
 }
 

@@ -5,6 +5,7 @@ import {
   type CollusionReport,
   type Complaint,
   canonicalObservationBytes,
+  complaintsOf,
   decideComplaint,
   decideMarketUpdate,
   decideObservation,
@@ -30,6 +31,7 @@ import { type AuditPenalty, punishFailedAudit } from './economy-audits.ts'
 import { EconomyCore, type EconomyPorts, type SavedEconomy } from './economy-core.ts'
 import { createGovernance, type Governance } from './economy-governance.ts'
 import { createLending, type Lending } from './economy-lending.ts'
+import { createPeerLending, type PeerLending } from './economy-peer-lending.ts'
 import { createStaking, type Staking } from './economy-staking.ts'
 import { type Income, incomeOf, providerFacts, type Standing, standingOf } from './economy-standing.ts'
 import { createTick, type TickReport } from './economy-tick.ts'
@@ -59,6 +61,8 @@ export interface Reputation {
   changedBy(command: { node: string; cause: 'not-countersigned' | 'word-broken' }): JournalEvent
   /** What a node has signed about what another one did to it; its evidence has been checked. */
   complain(complaint: Complaint): Promise<void>
+  /** What a complaint rested on has proved untrue. */
+  clear(command: { subject: string; evidence: string }): Promise<void>
   complaints(): [subject: string, complaints: readonly Complaint[]][]
   /** Proof that a node contradicts itself: a fault, and what it has staked here is cut. False: that is known. */
   convict(command: { node: string; evidence: string }): Promise<boolean>
@@ -128,6 +132,8 @@ export interface EconomyService {
   tick(nowMs: number): Promise<TickReport>
   staking: Staking
   lending: Lending
+  /** Loans between this host and others. */
+  peerLending: PeerLending
   governance: Governance
   reputation: Reputation
   /** The folded state as plain JSON with sorted keys. */
@@ -177,6 +183,7 @@ export function createEconomy(ports: EconomyPorts): EconomyService {
     tick: createTick(core),
     staking: createStaking(core),
     lending: createLending(core),
+    peerLending: createPeerLending(core),
     governance: createGovernance(core),
     reputation: createReputation(core),
     encodedState: () => core.encoded(),
@@ -197,6 +204,11 @@ function createReputation(core: EconomyCore): Reputation {
     changedBy: (command) => decideReputationChange(core.state.reputation, command, core.context()).event,
     complain: async (complaint) => {
       await core.post(decideComplaint(core.state.reputation, complaint, core.context()))
+    },
+    clear: async ({ subject, evidence }) => {
+      const complaints = complaintsOf(core.state.reputation, subject)
+      if (!complaints.some((complaint) => complaint.evidence === evidence)) return
+      await core.write([{ kind: 'reputation.cleared', subject, evidence, atMs: core.nowMs() } as JournalEvent])
     },
     complaints: () => tableEntries(core.state.reputation.complaints),
     convict: (command) => convict(core, command),

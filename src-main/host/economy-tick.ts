@@ -1,6 +1,7 @@
 import {
   type Decision,
   decideDefault,
+  decidePeerDefault,
   decideSlashes,
   decideWelcomeSettlement,
   decideYield,
@@ -9,6 +10,7 @@ import {
   expiredWelcomeLoans,
   type Movement,
   overdueLoans,
+  overduePeerLoans,
   type SlashCandidate,
   stakeMultiplier,
   tableEntries,
@@ -57,6 +59,13 @@ function* loanPart(core: EconomyCore, nowMs: number) {
   if (core.ports.safety().killSwitch.active) return
   for (const loanId of overdueLoans(core.state.lending, nowMs)) {
     yield () => posting(decideDefault(core.state.lending, { loanId }, core.context(nowMs)))
+  }
+}
+
+function* peerLoanPart(core: EconomyCore, nowMs: number) {
+  if (core.ports.safety().killSwitch.active) return
+  for (const loanId of overduePeerLoans(core.state.peerLoans, core.nodeId, nowMs)) {
+    yield () => posting(decidePeerDefault(core.state.peerLoans, loanId, core.context(nowMs)))
   }
 }
 
@@ -123,6 +132,7 @@ export function createTick(core: EconomyCore): (nowMs: number) => Promise<TickRe
   const parts: Record<string, Part> = {
     welcome: welcomePart,
     loans: loanPart,
+    peerLoans: peerLoanPart,
     referrals: referralPart,
     governance: governancePart(),
     slashing: slashingPart(),

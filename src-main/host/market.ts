@@ -25,10 +25,12 @@ import type { EconomyService } from './economy-service.ts'
 import { readSecretFile, writeFileAtomically } from './files.ts'
 import type { Consumer } from './keys.ts'
 import { type BuyingPorts, serveFromMesh } from './market-buy.ts'
+import { createMarketLoans, loanBooks, type MarketLoans } from './market-loans.ts'
 import { sellToHost } from './market-sell.ts'
 import { modelCost, tariff } from './market-tariff.ts'
 import { meshView, type NotOffering } from './market-view.ts'
 import type { MeshRules } from './mesh-rules.ts'
+import { createMeshStatements, type MeshStatements } from './mesh-statements.ts'
 import type { ServeEvent, ServeOptions, ServingPorts } from './serving.ts'
 
 /** How this host joins others; absent: it does not. */
@@ -68,6 +70,8 @@ export interface HostMarket {
   }): Candidate[]
   /** Whether questions of a guest's key may be answered by others. */
   allowKey(consumer: string, allowed: boolean): Promise<void>
+  loans: MarketLoans
+  statements: Pick<MeshStatements, 'uncounted'>
   close(): Promise<void>
 }
 
@@ -150,6 +154,14 @@ export function createHostMarket(
   const { serving, rules } = ports
   const { ledger, economy, clock, rng, node: key } = serving
   const nowMs = () => readClockMs(clock)
+  let opened: MarketNode | null = null
+  const statements = createMeshStatements({
+    key,
+    economy,
+    nowMs,
+    partners: () => rules.partners(),
+    market: () => opened,
+  })
   const market = new MarketNode({
     net,
     key,
@@ -166,13 +178,24 @@ export function createHostMarket(
     },
     sell: (sale) => sellToHost(serving, sale),
     adopt: (trade) => adopt(ports, trade),
-    disputed: (dispute) => recordDispute(ports, dispute),
+    disputed: (dispute) => {
+      recordDispute(ports, dispute)
+      statements.unsigned(dispute)
+    },
+    forked: (heads) => statements.forked(heads),
+    statements,
+    loans: loanBooks(economy.peerLending, statements),
+    onBeat: () => statements.beat(),
     reputationOf: (nodeId) => economy.reputation.of(nodeId),
     ...(ports.auditsOf ? { auditsOf: ports.auditsOf } : {}),
     ...state,
     onChange: ports.onChange,
   })
+  opened = market
   rules.onTrade((trade) => market.booked(trade))
+  economy.reputation.heed((one, other) => market.tradesBetween(one, other))
+  const stopActing = economy.governance.onAct(statements)
+  statements.recall()
   const buying: BuyingPorts = {
     market,
     ledger,
@@ -205,8 +228,11 @@ export function createHostMarket(
     rank: (query) => market.rank({ ...query, promptTokens: 0 }),
     allowKey: (consumer, allowed) =>
       ledger.post([{ kind: 'mesh.key-allowed', atMs: nowMs(), consumer, allowed } as { kind: string }]),
+    loans: createMarketLoans(economy.peerLending, market.loans, statements),
+    statements,
     close: async () => {
       await market.close()
+      stopActing()
       rules.onTrade(() => undefined)
       await net.close()
     },
@@ -301,7 +327,7 @@ function culpritOf({ reason, provider, consumer }: Dispute) {
 }
 
 /** In one record with what it takes from the culprit's reputation. */
-function recordDispute({ serving }: HostMarketPorts, dispute: Dispute): void {
+function recordDispute({ serving }: HostMarketPorts, { unsigned: _, ...dispute }: Dispute): void {
   const event = { kind: 'mesh.disputed', atMs: readClockMs(serving.clock), ...dispute }
   const culprit = culpritOf(dispute)
   const lowered = culprit ? [serving.economy.reputation.changedBy(culprit)] : []

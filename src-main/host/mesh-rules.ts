@@ -64,6 +64,8 @@ export interface MeshRules {
   bookedAs(terms: Pick<TradeTerms, 'provider' | 'nonce'>): string | null
   /** Number of trades with one other host. */
   tradesWith(nodeId: string): number
+  /** Hosts that this one has traded with, and this one itself; most recently first. */
+  partners(): string[]
   /** Newest first. */
   latest(limit: number): SignedTrade[]
   /** Newest first. */
@@ -105,7 +107,11 @@ export function createMeshRules(): MeshRules {
       root.append(canonicalTradeBytes(remote.terms))
       keep(remote)
       const { provider, consumer } = remote.terms
-      for (const party of [provider, consumer]) byParty.set(party, (byParty.get(party) ?? 0) + 1)
+      for (const party of [provider, consumer]) {
+        const count = (byParty.get(party) ?? 0) + 1
+        byParty.delete(party)
+        byParty.set(party, count)
+      }
       listener(remote)
     },
     save: () => ({
@@ -131,6 +137,7 @@ export function createMeshRules(): MeshRules {
     },
     bookedAs: (terms) => jobs.get(jobKey(terms)) ?? null,
     tradesWith: (nodeId) => byParty.get(nodeId) ?? 0,
+    partners: () => [...byParty.keys()].reverse(),
     latest: (limit) => recent.slice(-limit).reverse(),
     disputes: () => disputes,
     allowed: () => [...allowed],

@@ -323,12 +323,12 @@ describe('the root alone', () => {
     let alone = new TransparencyRoot()
     const tree = new TransparencyTree()
     for (const data of leavesTo(130)) {
-      expect(alone.root()).toEqual(tree.root())
+      expect(hexFromBytes(alone.root())).toBe(hexFromBytes(tree.root()))
       alone.append(data)
       tree.append(data)
       if (tree.size % 3 === 0) alone = TransparencyRoot.restore(structuredClone(alone.save()))
     }
-    expect(alone.root()).toEqual(tree.root())
+    expect(hexFromBytes(alone.root())).toBe(hexFromBytes(tree.root()))
     expect(alone.size).toBe(130)
   })
 })

@@ -1,3 +1,5 @@
+import type { SignedTrade } from '../ledger/index.ts'
+
 /** Two hosts do not agree about a job. Kept in the journal, with what each had signed. */
 export interface Dispute {
   provider: string
@@ -10,6 +12,8 @@ export interface Dispute {
   sentence: string
   /** Signed messages and terms, as hex of the bytes that were signed or sent. */
   evidence: { what: string; hex: string }[]
+  /** `not-countersigned`: what third parties can check. `paid` null: the consumer has signed nothing of this job. */
+  unsigned?: { sent: Omit<SignedTrade, 'consumerSignature'>; paid: SignedTrade | null }
 }
 
 export type DisputeReason =

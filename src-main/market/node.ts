@@ -18,6 +18,8 @@ import {
 import { type AuditEvidence, type AuditSecret, auditCommitment, revealAudit } from './audit.ts'
 import { type BuyerHooks, buy, CheatedError } from './buyer.ts'
 import type { Dispute } from './dispute.ts'
+import { Gossip, type StatementRules } from './gossip.ts'
+import { type LoanBooks, LoanDesk } from './loan-desk.ts'
 import { Observatory, type ObservedTrade } from './observatory.ts'
 import { type ModelOffer, PriceSignal, SIGNAL_LIFE_MAX_MS, signalJson, type Tariff } from './offer.ts'
 import { Reader } from './reader.ts'
@@ -57,12 +59,18 @@ export interface MarketPorts {
   /** Books a trade that this host has signed and does not know. @throws TiramiError */
   adopt(trade: SignedTrade): Promise<void>
   disputed(dispute: Dispute): void
+  /** Two signed heads of one origin, of the same size and with different roots. */
+  forked(heads: [Uint8Array, Uint8Array]): void
+  statements: StatementRules
+  loans: LoanBooks
   reputationOf(nodeId: string): number
   /** What this host's audits of another one have shown; absent: it makes none. */
   auditsOf?(nodeId: string): AuditStanding
   save(state: SavedMarket): void
   saved?: SavedMarket
   sellerTimes?: SellerTimes
+  /** Time to say what is due. */
+  onBeat(): void
   /** Something that is shown has changed. */
   onChange?(): void
 }
@@ -106,6 +114,8 @@ export class MarketNode {
   readonly #conduct: Conduct
   readonly #replay: ReplayWindow
   readonly #seller: Seller
+  readonly gossip: Gossip
+  readonly loans: LoanDesk
   /** Trades that their provider has not confirmed, by job. */
   readonly #outbox = new Map<string, SignedTrade>()
   readonly #buying = new Set<string>()
@@ -134,6 +144,19 @@ export class MarketNode {
       },
       ports.sellerTimes ?? SELLER_TIMES,
     )
+    const guard = {
+      admits: (from: string, bytes: number) => !this.#closed && this.#admits(from, bytes),
+      fault: (nodeId: string, fault: Fault) => this.#fault(nodeId, fault),
+    }
+    this.gossip = new Gossip({
+      ...ports,
+      ...ports.statements,
+      ...guard,
+      nextSeq: () => this.#nextSeq(),
+      open: (message, from) => this.#open(message, from),
+      isFresh: ({ origin, seq }) => this.#replay.accept(origin, seq, ports.nowMs()) === 'fresh',
+    })
+    this.loans = new LoanDesk({ ...ports, ...guard, books: ports.loans })
     net.subscribe(SIGNALS, (message, from) => this.#hearSignal(message, from))
     net.subscribe(TRADES, (message, from) => this.#hearTrade(message, from))
     net.handle(HELLO_PROTOCOL, (channel) => this.#greeted(channel))
@@ -141,15 +164,36 @@ export class MarketNode {
     net.handle(WORK_PROTOCOL, (channel) => this.#admit(channel, () => this.#seller.take(channel)))
     net.handle(SETTLE_PROTOCOL, (channel) => this.#admit(channel, () => this.#seller.takeFinal(channel)))
     this.#stopListening = net.onPeer((nodeId, connected) => {
-      if (connected) void this.#greet(nodeId)
+      if (connected) {
+        void this.#greet(nodeId)
+        void this.gossip.sync(nodeId)
+      }
       this.#ports.onChange?.()
     })
-    for (const nodeId of net.peers()) void this.#greet(nodeId)
+    for (const nodeId of net.peers()) {
+      void this.#greet(nodeId)
+      void this.gossip.sync(nodeId)
+    }
     this.#beat()
   }
 
   isBanned(nodeId: string): boolean {
     return this.#conduct.isBanned(nodeId, this.#ports.nowMs())
+  }
+
+  /** What was proved against it is worth a ban. */
+  ban(nodeId: string): void {
+    this.#fault(nodeId, 'forged')
+  }
+
+  /** Trades between the two that were heard of, with both signatures. */
+  tradesBetween(one: string, other: string): bigint {
+    return this.#observatory.between(one, other)
+  }
+
+  /** The highest trade of one job that was heard of. */
+  tradeOfJob(job: Pick<SignedTrade['terms'], 'provider' | 'nonce'>): ObservedTrade | undefined {
+    return this.#observatory.ofJob(job)
   }
 
   score(nodeId: string): number {
@@ -301,6 +345,7 @@ export class MarketNode {
     this.#closed = true
     this.#closing.abort()
     await Promise.allSettled([this.#seller.close(), ...this.#purchases])
+    this.gossip.close()
     this.#stopListening()
     this.#stopBeat()
     this.#stopAnnouncing()
@@ -311,6 +356,8 @@ export class MarketNode {
     if (this.#closed) return
     void this.#ports.net.publish(SIGNALS, this.#signal())
     void this.#deliver()
+    this.gossip.beat()
+    this.#ports.onBeat()
     for (const { nodeId } of this.peers()) void this.#catchUp(nodeId, 'anybody')
     this.#save()
     this.#stopBeat = this.#ports.timers.after(BEAT_MS, () => this.#beat())
@@ -495,7 +542,7 @@ export class MarketNode {
   async #catchUp(origin: string, from: 'neighbours' | 'anybody'): Promise<void> {
     const peer = this.#registry.get(origin)
     if (!peer || this.#syncing.has(origin) || this.#syncing.size >= SYNCS_MAX || this.#closed) return
-    const compared = this.#observatory.compare(origin, peer.signal.log)
+    const compared = this.#observatory.compare(origin, peer.signal.log, peer.signalBytes)
     if (compared === 'forked') return this.#forked(peer)
     if (compared !== 'behind') return
     if (from === 'neighbours' && !this.#ports.net.peers().includes(origin)) return
@@ -509,7 +556,7 @@ export class MarketNode {
     }
   }
 
-  async #fetchLog({ nodeId, signal }: Peer): Promise<void> {
+  async #fetchLog({ nodeId, signal, signalBytes }: Peer): Promise<void> {
     const channel = await this.#ports.net.open(nodeId, LOG_PROTOCOL)
     try {
       const reader = new Reader(channel, this.#ports.timers)
@@ -521,7 +568,7 @@ export class MarketNode {
         const page = bytes && readBody(LogPage, bytes)
         if (!page || page.trades.length === 0 || page.trades.length > end - from) return
         const trades = page.trades.map(tradeFromWire)
-        if (!this.#observatory.extend(nodeId, trades, signal.log)) {
+        if (!this.#observatory.extend(nodeId, trades, signal.log, signalBytes)) {
           this.#observatory.forgetMirror(nodeId)
           this.#fault(nodeId, 'protocol')
           return
@@ -534,6 +581,9 @@ export class MarketNode {
   }
 
   #forked({ nodeId, signal, signalBytes }: Peer): void {
+    // With the head that it had signed before, of the same size, anybody can see it who was not there.
+    const before = this.#observatory.headOf(nodeId, signal.log.size)
+    if (before) this.#ports.forked([before, signalBytes])
     this.#observatory.forgetMirror(nodeId)
     const [own, nothing] = [this.#ports.key.publicKeyHex, '0'.repeat(32)]
     this.#dispute(

@@ -16,7 +16,11 @@ const MIRRORS_MAX = 256
 /** The trades that another host says it has booked, in its order. */
 interface Mirror {
   tree: TransparencyTree
+  /** Signals in which it had signed a root of this tree, by size, oldest first. */
+  heads: Map<number, Uint8Array>
 }
+
+const HEADS_KEPT = 8
 
 export type Compared =
   /** Nothing is missing. */
@@ -37,6 +41,7 @@ export class Observatory {
   /** Of the checkpoints of one job the one with the highest amount counts. */
   readonly #byJob = new Map<string, string>()
   readonly #mirrors = new Map<string, Mirror>()
+  readonly #pairs = new Map<string, bigint>()
   /** By host, in the order in which they came: its trades that may not be in its mirror yet. */
   readonly #loose = new Map<string, Map<string, SignedTrade>>()
   readonly #max: number
@@ -56,12 +61,22 @@ export class Observatory {
     if (before) this.#drop(before)
     this.#byJob.set(job, tradeId)
     this.#trades.set(tradeId, { tradeId, trade, firstSeenMs: nowMs })
+    this.#count(trade, 1n)
     for (const party of partiesOf(trade)) {
       const loose = this.#loose.get(party) ?? new Map<string, SignedTrade>()
       this.#loose.set(party, loose.set(tradeId, trade))
     }
     if (this.#trades.size > this.#max) this.#forgetOne()
     return 'new'
+  }
+
+  /** Trades between the two, either way round. */
+  between(one: string, other: string): bigint {
+    return this.#pairs.get(pairKey(one, other)) ?? 0n
+  }
+
+  ofJob(job: Parameters<typeof jobKey>[0]): ObservedTrade | undefined {
+    return this.#trades.get(this.#byJob.get(jobKey(job)) ?? '')
   }
 
   get(tradeId: string): ObservedTrade | undefined {
@@ -82,10 +97,17 @@ export class Observatory {
     return this.#mirrors.get(origin)?.tree.size ?? 0
   }
 
-  compare(origin: string, { size, rootHex }: PriceSignal['log']): Compared {
-    const { tree } = this.#mirror(origin)
-    if (size > tree.size) return this.#completed(origin, { size, rootHex }) ? 'same' : 'behind'
+  /** @param signalBytes the signed message in which the origin says so */
+  compare(origin: string, { size, rootHex }: PriceSignal['log'], signalBytes: Uint8Array): Compared {
+    const mirror = this.#mirror(origin)
+    const { tree, heads } = mirror
+    if (size > tree.size) {
+      if (!this.#completed(origin, { size, rootHex })) return 'behind'
+      keepHead(heads, size, signalBytes)
+      return 'same'
+    }
     if (hexFromBytes(tree.root(size)) !== rootHex) return 'forked'
+    keepHead(heads, size, signalBytes)
     if (size < tree.size) return 'older'
     this.#loose.delete(origin)
     return 'same'
@@ -93,7 +115,7 @@ export class Observatory {
 
   /** Mostly all that is missing was heard already, in the order in which it was booked: the root tells. */
   #completed(origin: string, { size, rootHex }: PriceSignal['log']): boolean {
-    const { tree } = this.#mirror(origin)
+    const { tree, heads } = this.#mirror(origin)
     const loose = this.#loose.get(origin)
     const missing = size - tree.size
     if (!loose || loose.size < missing) return false
@@ -101,7 +123,7 @@ export class Observatory {
     const next = [...loose].slice(0, missing)
     for (const [, { terms }] of next) longer.append(canonicalTradeBytes(terms))
     if (hexFromBytes(longer.root()) !== rootHex) return false
-    this.#mirrors.set(origin, { tree: longer })
+    this.#mirrors.set(origin, { tree: longer, heads })
     for (const [tradeId] of next) loose.delete(tradeId)
     return true
   }
@@ -110,16 +132,27 @@ export class Observatory {
    * The next trades of the origin's history. All or none: `false` when one is not a sound trade of the origin, or the
    * whole does not lead to the root that it signed.
    */
-  extend(origin: string, trades: readonly SignedTrade[], signed: PriceSignal['log']): boolean {
-    const { tree } = this.#mirror(origin)
+  extend(
+    origin: string,
+    trades: readonly SignedTrade[],
+    signed: PriceSignal['log'],
+    signalBytes: Uint8Array,
+  ): boolean {
+    const { tree, heads } = this.#mirror(origin)
     const isOfOrigin = ({ terms }: SignedTrade) => terms.provider === origin || terms.consumer === origin
     if (!trades.every((trade) => isOfOrigin(trade) && isSound(trade))) return false
     const longer = TransparencyTree.restore(tree.save())
     for (const { terms } of trades) longer.append(canonicalTradeBytes(terms))
     if (longer.size === signed.size && hexFromBytes(longer.root()) !== signed.rootHex) return false
-    this.#mirrors.set(origin, { tree: longer })
+    if (longer.size === signed.size) keepHead(heads, signed.size, signalBytes)
+    this.#mirrors.set(origin, { tree: longer, heads })
     for (const { terms } of trades) this.#loose.get(origin)?.delete(tradeIdOf(terms))
     return true
+  }
+
+  /** The signed message that had a root of so many trades, while it is at hand. */
+  headOf(origin: string, size: number): Uint8Array | undefined {
+    return this.#mirrors.get(origin)?.heads.get(size)
   }
 
   /** To begin again from its first trade. */
@@ -128,7 +161,7 @@ export class Observatory {
   }
 
   #mirror(origin: string): Mirror {
-    const mirror = this.#mirrors.get(origin) ?? { tree: new TransparencyTree() }
+    const mirror = this.#mirrors.get(origin) ?? { tree: new TransparencyTree(), heads: new Map() }
     this.#mirrors.delete(origin)
     this.#mirrors.set(origin, mirror)
     const [longest] = this.#mirrors.keys()
@@ -145,8 +178,16 @@ export class Observatory {
     }
   }
 
+  #count({ terms }: SignedTrade, change: bigint): void {
+    const key = pairKey(terms.provider, terms.consumer)
+    const count = (this.#pairs.get(key) ?? 0n) + change
+    if (count > 0n) this.#pairs.set(key, count)
+    else this.#pairs.delete(key)
+  }
+
   #drop({ tradeId, trade }: ObservedTrade): void {
     this.#trades.delete(tradeId)
+    this.#count(trade, -1n)
     for (const party of partiesOf(trade)) {
       const loose = this.#loose.get(party)
       loose?.delete(tradeId)
@@ -154,5 +195,13 @@ export class Observatory {
     }
   }
 }
+
+function keepHead(heads: Mirror['heads'], size: number, signalBytes: Uint8Array): void {
+  heads.set(size, signalBytes)
+  const [oldest] = heads.keys()
+  if (heads.size > HEADS_KEPT && oldest !== undefined) heads.delete(oldest)
+}
+
+const pairKey = (one: string, other: string): string => (one < other ? `${one}:${other}` : `${other}:${one}`)
 
 const partiesOf = ({ terms }: SignedTrade): [string, string] => [terms.provider, terms.consumer]

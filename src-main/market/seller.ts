@@ -506,7 +506,9 @@ class RunningSale {
     const quote = this.#quote
     if (!quote || (this.#wordSpoken && !this.#sealing)) return
     const terms = this.#termsAt(this.#sentTokens)
+    const providerSignature = signTerms(this.#ports.key, terms)
     this.#ports.disputed({
+      unsigned: { sent: { terms, providerSignature }, paid: word?.trade ?? null },
       provider: terms.provider,
       consumer: terms.consumer,
       nonce: quote.nonce,
@@ -516,7 +518,7 @@ class RunningSale {
       evidence: [
         { what: 'SHA-256 of the signed request', hex: hexFromBytes(sha256(this.#beginBytes)) },
         { what: 'terms of what was sent', hex: hexFromBytes(canonicalTradeBytes(terms)) },
-        { what: 'provider signature', hex: hexFromBytes(signTerms(this.#ports.key, terms)) },
+        { what: 'provider signature', hex: hexFromBytes(providerSignature) },
         ...(word
           ? [{ what: 'terms signed by both', hex: hexFromBytes(canonicalTradeBytes(word.trade.terms)) }]
           : []),

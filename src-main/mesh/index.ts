@@ -1,4 +1,4 @@
-export { Conduct, type Fault, type SavedConduct } from './conduct.ts'
+export { CONDUCT_RULES, Conduct, type Fault, type SavedConduct } from './conduct.ts'
 export { type Envelope, openEnvelope, readBody, sealEnvelope } from './envelope.ts'
 export { createLibp2pNet } from './libp2p-net.ts'
 export { MemoryNetwork } from './memory-net.ts'

@@ -1,11 +1,13 @@
 import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { AccessAction } from '../../economy/index.ts'
-import type { EconomyService } from '../../host/index.ts'
+import type { EconomyService, HostMarket } from '../../host/index.ts'
 
 /** What the routes of the economy are given. */
 export interface EconomyRoutes {
   economy: EconomyService
+  /** Other hosts, which may be joined and left while the host runs; null or absent: none. */
+  mesh?: () => Pick<HostMarket, 'loans' | 'statements'> | null
   /** This host's node: the commands act for it. */
   nodeId: string
   /**

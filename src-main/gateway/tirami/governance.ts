@@ -48,7 +48,7 @@ const PROOF_POLICIES = ['disabled', 'optional', 'recommended', 'required']
 /** Proposals and votes (spec sections 1.10, 3.5). Ids are strings: they do not fit a JSON number. */
 export function registerGovernance(app: FastifyInstance, routes: EconomyRoutes): void {
   registerVoting(app, routes)
-  const { economy, authorise } = routes
+  const { economy, authorise, mesh } = routes
   const { governance } = economy
 
   app.get('/v1/tirami/governance/proposals', async (request) => {
@@ -64,6 +64,23 @@ export function registerGovernance(app: FastifyInstance, routes: EconomyRoutes):
         status: proposal.status,
         digest: proposal.digest,
       })),
+    }
+  })
+
+  // What a stranger has staked nobody else can see: what does not count here is shown with the reason.
+  app.get('/v1/tirami/governance/heard', async (request) => {
+    authorise(request, 'ledger.read')
+    const { proposals, votes } = mesh?.()?.statements.uncounted() ?? { proposals: [], votes: [] }
+    return {
+      proposals: proposals.map(({ id, terms, reason }) => ({
+        id,
+        proposer: terms.proposer,
+        kind: terms.kind,
+        created_at_ms: terms.createdAtMs,
+        deadline_ms: terms.deadlineMs,
+        reason,
+      })),
+      votes,
     }
   })
 

@@ -1,5 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
+import { loanInterestTrm } from '../../economy/index.ts'
+import type { LoanOffer } from '../../host/index.ts'
 import { TiramiError } from '../../kernel/index.ts'
 import { parseBody, WholeTrm } from '../requests.ts'
 import { type EconomyRoutes, NodeIdHex } from './economy-http.ts'
@@ -27,11 +29,14 @@ const BorrowBody = z.strictObject({
   collateral: WholeTrm,
   lender: NodeIdHex.optional(),
 })
+const AnswerBody = z.strictObject({ loan_id: NodeIdHex, accept: z.boolean() })
+const STATUS = { active: 'Active', repaid: 'Repaid', defaulted: 'Defaulted' }
 const RepayBody = z.strictObject({ loan_id: NodeIdHex })
 
 /** The lending pool and this node's loans (spec sections 1.6, 3.4). */
 export function registerLending(app: FastifyInstance, routes: EconomyRoutes): void {
   registerPool(app, routes)
+  registerPeerLoans(app, routes)
   registerLoans(app, routes)
 }
 
@@ -54,12 +59,6 @@ function registerPool(app: FastifyInstance, { economy, authorise }: EconomyRoute
       accepted_max_term_hours: pool.maxTermHours,
       accepted_min_interest_rate: pool.minRatePerHour,
     }
-  })
-
-  app.post('/v1/tirami/lend-to', async (request) => {
-    authorise(request, 'economy.write')
-    parseBody(LendToBody, request.body)
-    throw countersignatureUnavailable()
   })
 
   app.post('/v1/tirami/withdraw', async (request) => {
@@ -89,18 +88,67 @@ function registerPool(app: FastifyInstance, { economy, authorise }: EconomyRoute
   })
 }
 
-/** The original put the lender's own signature where the borrower's belongs, and the loan never came to be. */
-function countersignatureUnavailable(): TiramiError {
-  const sentence =
-    'A loan to one borrower needs his own signature, and no other node can be asked for it yet.'
-  return new TiramiError('COUNTERSIGNATURE_UNAVAILABLE', sentence, {
-    nextStep: 'Lend to the pool instead.',
-    httpStatus: 501,
+/** Without a mesh nobody can be asked for his signature. @throws TiramiError MESH_OFF (503) */
+function loansOf({ mesh }: EconomyRoutes) {
+  const joined = mesh?.()
+  if (joined) return joined.loans
+  throw new TiramiError('MESH_OFF', 'A loan to one borrower needs his own signature, and this host has no mesh.', {
+    nextStep: 'Start it with --mesh-port, or lend to the pool.',
+    httpStatus: 503,
   })
 }
 
-function registerLoans(app: FastifyInstance, { economy, nodeId, authorise }: EconomyRoutes): void {
-  const { lending } = economy
+function offerJson({ loanId, terms, dueTrm }: LoanOffer) {
+  return {
+    loan_id: loanId,
+    lender: terms.lender,
+    borrower: terms.borrower,
+    principal_trm: Number(terms.principalTrm),
+    interest_rate_per_hour: terms.ratePerHour,
+    term_hours: terms.termHours,
+    collateral_trm: Number(terms.collateralTrm),
+    total_due_cu: Number(dueTrm),
+    created_at: terms.createdAtMs,
+    due_at: terms.dueAtMs,
+  }
+}
+
+/** Loans between two hosts: offered, accepted by the borrower's owner, and booked by both. */
+function registerPeerLoans(app: FastifyInstance, routes: EconomyRoutes): void {
+  const { economy, authorise } = routes
+
+  app.post('/v1/tirami/lend-to', async (request) => {
+    authorise(request, 'economy.write')
+    const body = parseBody(LendToBody, request.body)
+    const offer = await loansOf(routes).lend({
+      borrower: body.borrower,
+      amountTrm: body.amount,
+      termHours: body.term_hours,
+      collateralTrm: body.collateral,
+      ratePerHour: body.interest_rate_per_hour,
+    })
+    return { status: 'Offered', ...offerJson(offer) }
+  })
+
+  app.get('/v1/tirami/loan-offers', async (request) => {
+    authorise(request, 'ledger.read')
+    const offers = economy.peerLending.offers().map(offerJson)
+    return { count: offers.length, offers }
+  })
+
+  app.post('/v1/tirami/loan-offers/answer', async (request) => {
+    authorise(request, 'economy.write')
+    const { loan_id, accept } = parseBody(AnswerBody, request.body)
+    if (accept) await loansOf(routes).accept(loan_id)
+    else economy.peerLending.decline(loan_id)
+    return { loan_id, status: accept ? 'Active' : 'Declined' }
+  })
+}
+
+function registerLoans(app: FastifyInstance, routes: EconomyRoutes): void {
+  const { economy, nodeId, authorise } = routes
+  const { lending, peerLending } = economy
+  const peerLoan = (loanId: string) => peerLending.loans().find((known) => known.loanId === loanId)?.loan
 
   app.post('/v1/tirami/borrow', async (request) => {
     authorise(request, 'economy.write')
@@ -119,7 +167,20 @@ function registerLoans(app: FastifyInstance, { economy, nodeId, authorise }: Eco
 
   app.post('/v1/tirami/repay', async (request) => {
     authorise(request, 'economy.write')
-    const loan = await lending.repay(parseBody(RepayBody, request.body).loan_id)
+    const { loan_id } = parseBody(RepayBody, request.body)
+    const between = peerLoan(loan_id)
+    if (between) {
+      await loansOf(routes).repay(loan_id)
+      const { principalTrm } = between.terms
+      const interestTrm = loanInterestTrm(between.terms)
+      return {
+        loan_id,
+        status: 'Repaid',
+        principal_trm: Number(principalTrm),
+        interest_paid_cu: Number(interestTrm),
+      }
+    }
+    const loan = await lending.repay(loan_id)
     return {
       loan_id: loan.loanId,
       status: 'Repaid',
@@ -135,10 +196,14 @@ function registerLoans(app: FastifyInstance, { economy, nodeId, authorise }: Eco
 
   app.get('/v1/tirami/loans', async (request) => {
     authorise(request, 'ledger.read')
-    const loans = lending.loans()
+    const ofPool = lending.loans().map(({ loanId, loan }) => ({ loanId, loan, status: 'active' as const }))
+    const between = peerLending.loans().map(({ loanId, loan: { terms, status } }) => {
+      return { loanId, loan: terms, status }
+    })
+    const loans = [...ofPool, ...between]
     return {
       count: loans.length,
-      loans: loans.map(({ loanId, loan }) => {
+      loans: loans.map(({ loanId, loan, status }) => {
         const borrowing = loan.borrower === nodeId
         return {
           loan_id: loanId,
@@ -148,7 +213,7 @@ function registerLoans(app: FastifyInstance, { economy, nodeId, authorise }: Eco
           interest_rate_per_hour: loan.ratePerHour,
           term_hours: loan.termHours,
           collateral_trm: Number(loan.collateralTrm),
-          status: 'Active',
+          status: STATUS[status],
           created_at: loan.createdAtMs,
           due_at: loan.dueAtMs,
         }

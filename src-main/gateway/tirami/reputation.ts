@@ -25,6 +25,32 @@ export function registerReputation(app: FastifyInstance, { economy, authorise }:
     }
   })
 
+  app.get('/v1/tirami/reputation/:hex', async (request) => {
+    authorise(request, 'ledger.read')
+    const { hex } = parseBody(HexPath, request.params)
+    const observations = reputation.observations().find(([subject]) => subject === hex)?.[1] ?? []
+    const complaints = reputation.complaints().find(([subject]) => subject === hex)?.[1] ?? []
+    return {
+      node_id: hex,
+      reputation: reputation.of(hex),
+      collusion_penalty: reputation.collusion(hex).trustPenalty,
+      faults: reputation.slashes().filter(({ node }) => node === hex).length,
+      observations: observations.map((seen) => ({
+        observer: seen.observer,
+        reputation: seen.reputation,
+        trade_count: Number(seen.tradeCount),
+        // What this host can see of them; age takes from it.
+        shown_trades: Number(reputation.shownTrades(seen.observer, hex)),
+        timestamp_ms: seen.timestampMs,
+      })),
+      complaints: complaints.map(({ complainant, cause, timestampMs }) => ({
+        complainant,
+        cause,
+        timestamp_ms: timestampMs,
+      })),
+    }
+  })
+
   app.get('/v1/tirami/slash-events', async (request) => {
     authorise(request, 'ledger.read')
     const slashes = reputation.slashes()
