@@ -233,7 +233,7 @@ describe('lending stops too', () => {
     expect(await borrow()).toBe('503 kill_switch_active')
     await post('kill', { activate: false })
     const alone = { borrower: guest.nodeId, amount: 1, term_hours: 1, collateral: 1 }
-    expect((await post('lend-to', alone)).status).toBe(501)
+    expect((await post('lend-to', alone)).status).toBe(503)
     const loans = (await (await host.api('/tirami/loans')).json()) as { count: number }
     expect(loans.count).toBe(10)
   })

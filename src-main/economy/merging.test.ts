@@ -21,6 +21,7 @@ import {
   verifiableTrades,
 } from './reputation.ts'
 import { codeOf, nodeId } from './testing/bank.ts'
+import { smaller } from './types.ts'
 
 const p = defaultParameters()
 const NOW = 1_700_000_000_000
@@ -65,7 +66,13 @@ const arbitraryMessage: fc.Arbitrary<Message> = fc
     if (!complains) return { observation: signed(key, tenth / 10, timestampMs) }
     const cause = 'not-countersigned' as const
     return {
-      complaint: { complainant: key.publicKeyHex, subject: SUBJECT, cause, evidence: `job:${day}`, timestampMs },
+      complaint: {
+        complainant: key.publicKeyHex,
+        subject: SUBJECT,
+        cause,
+        evidence: `job:${day}`,
+        timestampMs,
+      },
     }
   })
 
@@ -110,7 +117,7 @@ describe('what others say', () => {
       fc.property(crowd, (sybils) => {
         const weights = sybils.map(({ claimed, heard, served }) => {
           const shown = verifiableTrades({ booked: 0n, heard, served })
-          return claimed < shown ? claimed : shown
+          return smaller(claimed, shown)
         })
         const servedByAll = sybils.reduce((sum, { served }) => sum + served, 0n)
         expect(weights.reduce((sum, weight) => sum + weight, 0n) <= servedByAll).toBe(true)

@@ -81,10 +81,12 @@ export function createPeerLending(core: EconomyCore): PeerLending {
   const received = new Map<string, LoanOffer & { lenderSignature: string }>()
   const killed = () => core.ports.safety().killSwitch.active
   const sign = (bytes: Uint8Array) => hexFromBytes(node.sign(bytes))
-  const loanOf = (loanId: string) => peerLoans(core.state.peerLoans).find((loan) => loan.loanId === loanId)?.loan
+  const loanOf = (loanId: string) =>
+    peerLoans(core.state.peerLoans).find((loan) => loan.loanId === loanId)?.loan
   const known = (loanId: string): PeerLoan => {
     const loan = loanOf(loanId)
-    if (!loan) throw refused('LOAN_UNKNOWN', 'There is no such loan.', 'Take the id from the list of loans.', 404)
+    if (!loan)
+      throw refused('LOAN_UNKNOWN', 'There is no such loan.', 'Take the id from the list of loans.', 404)
     return loan
   }
   const forgetOld = <Offer extends LoanOffer>(offers: Map<string, Offer>) => {
@@ -118,7 +120,12 @@ export function createPeerLending(core: EconomyCore): PeerLending {
     propose: ({ borrower, amountTrm, termHours, collateralTrm, ratePerHour }) => {
       forgetOld(made)
       if (made.size >= OFFERS_MAX) {
-        throw refused('LOAN_OFFERS_FULL', 'Too many offers are open.', 'Wait until one is answered, or an hour.', 429)
+        throw refused(
+          'LOAN_OFFERS_FULL',
+          'Too many offers are open.',
+          'Wait until one is answered, or an hour.',
+          429,
+        )
       }
       const atMs = core.nowMs()
       requireClock(core.state.staking, core.context(atMs))
@@ -132,7 +139,8 @@ export function createPeerLending(core: EconomyCore): PeerLending {
         createdAtMs: atMs,
         dueAtMs: atMs + termHours * HOUR_MS,
       }
-      if (borrower === self) throw refused('LOAN_INVALID', 'A host lends to others.', 'Name another host.', 400)
+      if (borrower === self)
+        throw refused('LOAN_INVALID', 'A host lends to others.', 'Name another host.', 400)
       requirePeerLoan(terms, self, killed(), core.context(atMs))
       const offer = offerOf(terms, atMs)
       made.set(offer.loanId, offer)
@@ -144,7 +152,12 @@ export function createPeerLending(core: EconomyCore): PeerLending {
       const offer = checkedOffer(core, from, terms, lenderSignature)
       const ofLender = [...received.values()].filter((held) => held.terms.lender === from)
       if (received.size >= OFFERS_MAX || ofLender.length >= OFFERS_PER_LENDER) {
-        throw refused('LOAN_OFFERS_FULL', 'The host holds too many offers already.', 'Offer again later.', 429)
+        throw refused(
+          'LOAN_OFFERS_FULL',
+          'The host holds too many offers already.',
+          'Offer again later.',
+          429,
+        )
       }
       received.set(offer.loanId, { ...offer, lenderSignature })
     },
@@ -164,23 +177,39 @@ export function createPeerLending(core: EconomyCore): PeerLending {
       const loanId = loanIdOf(loan.terms)
       const isKnown = made.has(loanId) || loanOf(loanId) !== undefined
       if (loan.terms.borrower !== from || !isKnown) {
-        throw refused('LOAN_UNKNOWN', 'This host has made no such offer, or it is too old.', 'Ask for a new one.', 404)
+        throw refused(
+          'LOAN_UNKNOWN',
+          'This host has made no such offer, or it is too old.',
+          'Ask for a new one.',
+          404,
+        )
       }
       return open(loan)
     },
     signRepayment: (loanId) => {
       const { terms } = known(loanId)
       if (terms.borrower !== self) {
-        throw refused('LOAN_UNKNOWN', 'This host is not the borrower.', 'Take the id from the list of loans.', 404)
+        throw refused(
+          'LOAN_UNKNOWN',
+          'This host is not the borrower.',
+          'Take the id from the list of loans.',
+          404,
+        )
       }
-      if (killed()) throw refused('KILL_SWITCH_ACTIVE', 'The owner has stopped all spending.', 'Resume first.', 503)
+      if (killed())
+        throw refused('KILL_SWITCH_ACTIVE', 'The owner has stopped all spending.', 'Resume first.', 503)
       decidePeerRepay(core.state.peerLoans, loanId, core.context())
       return sign(repaidBytes(terms))
     },
     repaid: async (from, loanId, borrowerSignature) => {
       const { terms, status } = known(loanId)
       if (terms.lender !== self || terms.borrower !== from || !isRepaidBy(from, terms, borrowerSignature)) {
-        throw refused('LOAN_INVALID', 'The repayment was refused: it is not signed by the borrower.', 'Sign it.', 400)
+        throw refused(
+          'LOAN_INVALID',
+          'The repayment was refused: it is not signed by the borrower.',
+          'Sign it.',
+          400,
+        )
       }
       if (status === 'defaulted') throw refused('LOAN_CLOSED', 'The loan was defaulted.', 'Nothing is owed.')
       await close(loanId)
@@ -225,7 +254,8 @@ function checkedOffer(core: EconomyCore, from: string, terms: LoanTerms, lenderS
   const invalid = (problem: string) =>
     refused('LOAN_INVALID', `The loan was refused: ${problem}.`, 'Propose it again.', 400)
   if (lender !== from || borrower !== core.nodeId) throw invalid('it is between two others')
-  if (dueAtMs !== createdAtMs + termHours * HOUR_MS) throw invalid('the due time does not follow from the term')
+  if (dueAtMs !== createdAtMs + termHours * HOUR_MS)
+    throw invalid('the due time does not follow from the term')
   if (Object.is(terms.ratePerHour, -0)) throw invalid('the rate is not in 0..1')
   if (!verifyStrict(lender, canonicalLoanBytes(terms), bytesFromHex(lenderSignature))) {
     throw invalid('the lender has not signed it')

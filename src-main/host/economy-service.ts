@@ -208,7 +208,9 @@ function createReputation(core: EconomyCore): Reputation {
     clear: async ({ subject, evidence }) => {
       const complaints = complaintsOf(core.state.reputation, subject)
       if (!complaints.some((complaint) => complaint.evidence === evidence)) return
-      await core.write([{ kind: 'reputation.cleared', subject, evidence, atMs: core.nowMs() } as JournalEvent])
+      await core.write([
+        { kind: 'reputation.cleared', subject, evidence, atMs: core.nowMs() } as JournalEvent,
+      ])
     },
     complaints: () => tableEntries(core.state.reputation.complaints),
     convict: (command) => convict(core, command),

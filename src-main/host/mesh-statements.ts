@@ -123,7 +123,8 @@ export function createMeshStatements(ports: StatementPorts): MeshStatements {
   }
   const sayDefaults = () => {
     for (const { loanId, loan } of economy.peerLending.loans()) {
-      if (loan.status !== 'defaulted' || loan.terms.lender !== self || held(`loan-defaulted:${loanId}`)) continue
+      if (loan.status !== 'defaulted' || loan.terms.lender !== self || held(`loan-defaulted:${loanId}`))
+        continue
       const lenderWord = economy.peerLending.defaultWord(loanId)
       tell({ kind: 'loan-defaulted', loan: wireLoan(loan), atMs: loan.atMs, lenderWord })
     }
@@ -138,7 +139,8 @@ export function createMeshStatements(ports: StatementPorts): MeshStatements {
       retry()
     },
     recall: () => {
-      for (const { loanId, loan } of economy.peerLending.loans()) if (loan.status === 'active') sayLoan(loanId)
+      for (const { loanId, loan } of economy.peerLending.loans())
+        if (loan.status === 'active') sayLoan(loanId)
     },
     forked: (heads) => {
       const base64 = heads.map((bytes) => Buffer.from(bytes).toString('base64'))
@@ -147,7 +149,10 @@ export function createMeshStatements(ports: StatementPorts): MeshStatements {
     unsigned: ({ reason, unsigned }) => {
       if (reason !== 'not-countersigned' || !unsigned?.paid) return
       const { sent, paid } = unsigned
-      const { consumerSignature: _, ...wireSent } = wireTrade({ ...sent, consumerSignature: new Uint8Array(64) })
+      const { consumerSignature: _, ...wireSent } = wireTrade({
+        ...sent,
+        consumerSignature: new Uint8Array(64),
+      })
       const atMs = nowMs()
       const terms = { ...sent.terms, nonce: hexFromBytes(sent.terms.nonce) }
       const said = { sent: { ...terms, providerSignature: wireSent.providerSignature }, atMs }
@@ -159,7 +164,8 @@ export function createMeshStatements(ports: StatementPorts): MeshStatements {
       const loan = loanOf(loanId)
       if (loan) tell({ kind: 'loan-repaid', loan: wireLoan(loan), lenderRepaid, borrowerRepaid })
     },
-    proposed: ({ kind: proposal, ...terms }, signature) => tell({ kind: 'proposal', proposal, ...terms, signature }),
+    proposed: ({ kind: proposal, ...terms }, signature) =>
+      tell({ kind: 'proposal', proposal, ...terms, signature }),
     voted: ({ proposalId: id, ...vote }) => {
       const found = economy.governance.proposals().find(([known]) => known === id)
       if (!found) return
@@ -186,12 +192,19 @@ function uncounted(waiting: ReadonlyMap<string, string>, held: (name: string) =>
       const terms = termsOf(what)
       proposals.push({ id: proposalId(terms), terms, reason })
     }
-    if (what?.kind === 'vote') votes.push({ digest: what.digest, voter: what.voter, approve: what.approve, reason })
+    if (what?.kind === 'vote')
+      votes.push({ digest: what.digest, voter: what.voter, approve: what.approve, reason })
   }
   return { proposals, votes }
 }
 
-const termsOf = ({ proposal, proposer, sequence, createdAtMs, deadlineMs }: SaidOf<'proposal'>): ProposalTerms => ({
+const termsOf = ({
+  proposal,
+  proposer,
+  sequence,
+  createdAtMs,
+  deadlineMs,
+}: SaidOf<'proposal'>): ProposalTerms => ({
   proposer,
   sequence,
   kind: proposal,
@@ -334,9 +347,7 @@ async function forceVote({ economy }: StatementPorts, what: SaidOf<'vote'>, { he
   const { digest, voter, approve, signature } = what
   const opposite = held(`vote:${digest}:${voter}:${!approve}`)
   if (opposite?.kind === 'vote') {
-    const [approving, rejecting] = approve
-      ? [signature, opposite.signature]
-      : [opposite.signature, signature]
+    const [approving, rejecting] = approve ? [signature, opposite.signature] : [opposite.signature, signature]
     tell({ kind: 'double-vote', voter, digest, approving, rejecting })
   }
   const found = economy.governance.proposals().find(([, proposal]) => proposal.digest === digest)
@@ -345,7 +356,13 @@ async function forceVote({ economy }: StatementPorts, what: SaidOf<'vote'>, { he
   return null
 }
 
-const KNOWN = new Set(['OBSERVATION_STALE', 'COMPLAINT_STALE', 'ALREADY_VOTED', 'PROPOSAL_REPLAYED', 'VOTING_CLOSED'])
+const KNOWN = new Set([
+  'OBSERVATION_STALE',
+  'COMPLAINT_STALE',
+  'ALREADY_VOTED',
+  'PROPOSAL_REPLAYED',
+  'VOTING_CLOSED',
+])
 
 async function unlessKnown(done: Promise<unknown>): Promise<void> {
   try {
@@ -354,4 +371,3 @@ async function unlessKnown(done: Promise<unknown>): Promise<void> {
     if (!(error instanceof TiramiError && KNOWN.has(error.code))) throw error
   }
 }
-

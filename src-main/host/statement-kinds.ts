@@ -10,7 +10,15 @@ import {
   signedLoanProblem,
   voteBytes,
 } from '../economy/index.ts'
-import { bytesFromHex, concatBytes, sha256, u64le, utf8, verifyStrict, hexFromBytes } from '../kernel/index.ts'
+import {
+  bytesFromHex,
+  concatBytes,
+  hexFromBytes,
+  sha256,
+  u64le,
+  utf8,
+  verifyStrict,
+} from '../kernel/index.ts'
 import { canonicalTradeBytes } from '../ledger/index.ts'
 import {
   evidenceFromWire,
@@ -158,7 +166,12 @@ function placeOf(said: Said): Omit<Statement, 'kind' | 'json'> {
     case 'observation': {
       const { observer, subject, timestampMs } = said
       const keptUntilMs = timestampMs + OBSERVATION_LIFE_MS
-      return { key: `observation:${observer}:${subject}`, version: timestampMs, author: observer, keptUntilMs }
+      return {
+        key: `observation:${observer}:${subject}`,
+        version: timestampMs,
+        author: observer,
+        keptUntilMs,
+      }
     }
     case 'fork': {
       const origin = envelopeOf(said.heads[0])?.origin ?? ''
@@ -166,7 +179,12 @@ function placeOf(said: Said): Omit<Statement, 'kind' | 'json'> {
     }
     case 'double-vote': {
       const { voter, digest } = said
-      return { key: `double-vote:${voter}:${digest}`, version: 0, author: voter, keptUntilMs: Number.MAX_SAFE_INTEGER }
+      return {
+        key: `double-vote:${voter}:${digest}`,
+        version: 0,
+        author: voter,
+        keptUntilMs: Number.MAX_SAFE_INTEGER,
+      }
     }
     case 'unsigned': {
       const { provider, nonce } = said.sent

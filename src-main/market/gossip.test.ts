@@ -59,7 +59,10 @@ describe('statements', () => {
   })
 
   it('that one host lacks are just those that it fetches', () => {
-    const both = fc.tuple(fc.array(arbitraryWord, { maxLength: 20 }), fc.array(arbitraryWord, { maxLength: 20 }))
+    const both = fc.tuple(
+      fc.array(arbitraryWord, { maxLength: 20 }),
+      fc.array(arbitraryWord, { maxLength: 20 }),
+    )
     fc.assert(
       fc.property(both, ([mine, theirs]) => {
         const [here, there] = [statements(), statements()]

@@ -57,7 +57,7 @@ const SYNC_PROTOCOL = 'statements/1'
 /** Of one kind, and of one author within it. */
 const HELD_PER_KIND = 4_096
 const HELD_PER_AUTHOR = 128
-export const STATEMENT_BYTES_MAX = 28 * 1024
+const STATEMENT_BYTES_MAX = 28 * 1024
 const HAVE_MAX = 8_192
 const PAGE_BYTES = 256 * 1024
 const PAGE_STATEMENTS_MAX = 256

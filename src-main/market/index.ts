@@ -18,17 +18,25 @@ export {
 } from './audit-verdict.ts'
 export type { Agreement, Bought, BuyerHooks } from './buyer.ts'
 export type { Dispute } from './dispute.ts'
-export { STATEMENT_BYTES_MAX, type Statement, type StatementRules } from './gossip.ts'
+export type { Statement, StatementRules } from './gossip.ts'
 export {
   type LoanBooks,
   LoanDesk,
-  type LoanOfferTerms,
-  type SignedLoanOffer,
   WireLoan,
   wireLoan,
 } from './loan-desk.ts'
 export { MarketNode, type SavedMarket } from './node.ts'
-export { Hash, type ModelCost, type ModelOffer, NodeId, type Price, PriceSignal, Signature, type Tariff, U64 } from './offer.ts'
+export {
+  Hash,
+  type ModelCost,
+  type ModelOffer,
+  NodeId,
+  type Price,
+  PriceSignal,
+  Signature,
+  type Tariff,
+  U64,
+} from './offer.ts'
 export type { Peer } from './registry.ts'
 export type { Candidate, RoutingMode } from './select.ts'
 export type { Sale, SaleEvent, Sealing } from './seller.ts'

@@ -150,7 +150,10 @@ export class LoanDesk {
         await books.accepted(from, ask.loan)
         return { kind: 'booked' }
       case 'repay':
-        return { kind: 'repaid', lenderSignature: await books.repaid(from, ask.loanId, ask.borrowerSignature) }
+        return {
+          kind: 'repaid',
+          lenderSignature: await books.repaid(from, ask.loanId, ask.borrowerSignature),
+        }
     }
   }
 }

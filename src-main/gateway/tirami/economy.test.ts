@@ -93,6 +93,9 @@ const ROUTES = {
     'loans',
     'governance/proposals',
     'governance/tally/1',
+    'governance/heard',
+    'loan-offers',
+    `reputation/${ME}`,
     'governance/proof-policy',
     `collusion/${ME}`,
     'slash-events',
@@ -105,6 +108,7 @@ const ROUTES = {
     'su/refer',
     'lend',
     'lend-to',
+    'loan-offers/answer',
     'withdraw',
     'borrow',
     'repay',
@@ -309,7 +313,7 @@ describe('what stops a loan over HTTP', () => {
   it('the kill switch, and a borrower who cannot be asked to sign', async () => {
     const loan = { borrower: stranger(0).publicKeyHex, amount: 10, term_hours: 24, collateral: 5 }
     const before = house.records()
-    expect(await refused(post('lend-to', loan))).toBe('501 countersignature_unavailable')
+    expect(await refused(post('lend-to', loan))).toBe('503 mesh_off')
     expect(house.records()).toBe(before)
     const kill = { active: true, reason: 'test', operator: 'owner', atMs: house.clock.ms }
     await house.ledger.post([{ kind: 'safety.kill-switch', ...kill } as { kind: string }])

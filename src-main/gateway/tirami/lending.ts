@@ -92,10 +92,14 @@ function registerPool(app: FastifyInstance, { economy, authorise }: EconomyRoute
 function loansOf({ mesh }: EconomyRoutes) {
   const joined = mesh?.()
   if (joined) return joined.loans
-  throw new TiramiError('MESH_OFF', 'A loan to one borrower needs his own signature, and this host has no mesh.', {
-    nextStep: 'Start it with --mesh-port, or lend to the pool.',
-    httpStatus: 503,
-  })
+  throw new TiramiError(
+    'MESH_OFF',
+    'A loan to one borrower needs his own signature, and this host has no mesh.',
+    {
+      nextStep: 'Start it with --mesh-port, or lend to the pool.',
+      httpStatus: 503,
+    },
+  )
 }
 
 function offerJson({ loanId, terms, dueTrm }: LoanOffer) {
