@@ -11,10 +11,16 @@ import {
 import { type EconomyEvent, EconomyEventSchema } from './events.ts'
 import { activeLoans, decideBorrow, decideDefault, decideRepay } from './lending.ts'
 import { canonicalLoanBytes } from './loan.ts'
+import { decidePeerDefault, decidePeerLoan, decidePeerRepay, peerLoans } from './peer-loans.ts'
 import { decideDeposit, decideWithdrawal } from './pool.ts'
 import { decideMarketUpdate } from './pricing.ts'
 import { decideReferralProgress, decideSponsor } from './referral.ts'
-import { canonicalObservationBytes, decideObservation, decideReputationChange } from './reputation.ts'
+import {
+  canonicalObservationBytes,
+  decideComplaint,
+  decideObservation,
+  decideReputationChange,
+} from './reputation.ts'
 import { decideSlashes } from './slashing.ts'
 import { decideExtendStake, decideStake, decideUnstake } from './staking.ts'
 import { at, type Bank, book, openBank } from './testing/bank.ts'
@@ -70,6 +76,9 @@ function borrowCommand(step: Step, nowMs: number) {
 }
 
 const anyLoan = ({ state }: Bank) => ({ loanId: activeLoans(state.lending)[0]?.loanId ?? '00'.repeat(32) })
+
+const anyPeerLoan = ({ state }: Bank) =>
+  peerLoans(state.peerLoans).find(({ loan }) => loan.status === 'active')?.loanId ?? '00'.repeat(32)
 
 /** One way into every decision of the room. */
 const moves = {
@@ -132,6 +141,24 @@ const moves = {
   borrow: (bank, step, t) => [decideBorrow(bank.state.lending, borrowCommand(step, t), at(bank, t))],
   repay: (bank, _step, t) => [decideRepay(bank.state.lending, anyLoan(bank), at(bank, t))],
   fail: (bank, _step, t) => [decideDefault(bank.state.lending, anyLoan(bank), at(bank, t))],
+  complain: (bank, { who, other }, t) => {
+    const parties = { complainant: nodeOf(who), subject: nodeOf(other) }
+    const complaint = { ...parties, cause: 'loan-default', evidence: `loan:${who}`, timestampMs: t } as const
+    return [decideComplaint(bank.state.reputation, complaint, at(bank, t))]
+  },
+  clear: (_bank, { who, other }, t) => [
+    {
+      event: { kind: 'reputation.cleared', subject: nodeOf(other), evidence: `loan:${who}`, atMs: t },
+      movements: [],
+    },
+  ],
+  lendTo: (bank, step, t) => {
+    const { poolOperator: _pool, killSwitchActive, credit: _credit, ...loan } = borrowCommand(step, t)
+    const who = { self: loan.terms.lender, killSwitchActive }
+    return [decidePeerLoan(bank.state.peerLoans, loan, who, at(bank, t))]
+  },
+  repayTo: (bank, _step, t) => [decidePeerRepay(bank.state.peerLoans, anyPeerLoan(bank), at(bank, t))],
+  failTo: (bank, _step, t) => [decidePeerDefault(bank.state.peerLoans, anyPeerLoan(bank), at(bank, t))],
   slash: (bank, { who, other, share }, t) => {
     const candidates = [who, other].map((index) => {
       return { node: nodeOf(index), reason: 'collusion', evidence: `t${t}`, trustPenalty: share / 2 } as const

@@ -33,7 +33,7 @@ const ReputationObserved = z.strictObject({
   atMs: Millis,
 })
 
-export const ComplaintCauseSchema = z.enum(['not-countersigned', 'audit-fail', 'loan-default'])
+export const ComplaintCauseSchema = z.enum(['not-countersigned', 'loan-default'])
 
 const ReputationComplained = z.strictObject({
   kind: z.literal('reputation.complained'),

@@ -136,7 +136,7 @@ describe('what others say', () => {
     const complaints = strangers.map(({ observer }) => ({
       complainant: observer,
       subject: SUBJECT,
-      cause: 'audit-fail' as const,
+      cause: 'loan-default' as const,
       evidence: 'x',
       timestampMs: NOW,
     }))

@@ -409,6 +409,7 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
             return limit === null ? null : BigInt(Math.round(limit * 1e6))
           },
           auditsOf: (nodeId) => audits.standingOf(nodeId),
+          audits,
           onChange: announceMesh,
         },
         choice,

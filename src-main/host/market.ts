@@ -21,6 +21,7 @@ import {
   type SavedMarket,
 } from '../market/index.ts'
 import { createLibp2pNet, type Net } from '../mesh/index.ts'
+import type { Audits } from './audits.ts'
 import type { EconomyService } from './economy-service.ts'
 import { readSecretFile, writeFileAtomically } from './files.ts'
 import type { Consumer } from './keys.ts'
@@ -99,6 +100,7 @@ export interface HostMarketPorts {
   maxPriceMicro(): bigint | null
   /** What audits have shown of another host; absent: none are made. */
   auditsOf?(nodeId: string): AuditStanding
+  audits?: Pick<Audits, 'hear' | 'onEvidence'>
   onChange(): void
 }
 
@@ -160,6 +162,7 @@ export function createHostMarket(
     economy,
     nowMs,
     partners: () => rules.partners(),
+    ...(ports.audits ? { audits: ports.audits } : {}),
     market: () => opened,
   })
   const market = new MarketNode({
@@ -195,6 +198,7 @@ export function createHostMarket(
   rules.onTrade((trade) => market.booked(trade))
   economy.reputation.heed((one, other) => market.tradesBetween(one, other))
   const stopActing = economy.governance.onAct(statements)
+  ports.audits?.onEvidence((evidence) => statements.auditFailed(evidence))
   statements.recall()
   const buying: BuyingPorts = {
     market,

@@ -1,15 +1,18 @@
 import { type ProposalTerms, proposalId } from '../economy/index.ts'
 import { bytesFromHex, hexFromBytes, type KeyPair, TiramiError } from '../kernel/index.ts'
 import {
+  type AuditEvidence,
   type Dispute,
   evidenceFromWire,
+  isShareable,
   type MarketNode,
   type Statement,
   type StatementRules,
-  verifyAuditEvidence,
+  wireEvidence,
   wireLoan,
   wireTrade,
 } from '../market/index.ts'
+import type { Audits } from './audits.ts'
 import type { EconomyService } from './economy-service.ts'
 import {
   describeStatement,
@@ -27,6 +30,8 @@ interface StatementPorts {
   nowMs(): number
   /** Other hosts that this one has traded with, most recently first. */
   partners(): string[]
+  /** Absent: what others show cannot be computed again here. */
+  audits?: Pick<Audits, 'hear'>
   market(): Pick<MarketNode, 'gossip' | 'ban' | 'tradeOfJob'> | null
 }
 
@@ -52,6 +57,8 @@ export interface MeshStatements extends StatementRules {
   recall(): void
   forked(heads: [Uint8Array, Uint8Array]): void
   unsigned(dispute: Dispute): void
+  /** An audit of this host has failed. */
+  auditFailed(evidence: AuditEvidence): void
   loanOpened(loanId: string): void
   /** Signed by both. */
   loanRepaid(loanId: string, lenderRepaid: string, borrowerRepaid: string): void
@@ -158,6 +165,9 @@ export function createMeshStatements(ports: StatementPorts): MeshStatements {
       const said = { sent: { ...terms, providerSignature: wireSent.providerSignature }, atMs }
       const signature = hexFromBytes(key.sign(unsignedBytes(said)))
       tell({ kind: 'unsigned', sent: wireSent, paid: wireTrade(paid), atMs, signature })
+    },
+    auditFailed: (evidence) => {
+      if (isShareable(evidence)) tell({ kind: 'audit', evidence: wireEvidence(evidence) })
     },
     loanOpened: sayLoan,
     loanRepaid: (loanId, lenderRepaid, borrowerRepaid) => {
@@ -291,18 +301,10 @@ async function forceUnsigned(ports: StatementPorts, { sent, atMs }: SaidOf<'unsi
   })
 }
 
-/** That the challenger's answer is the right one, evidence does not show: it is the challenger's word. */
-async function forceAudit(ports: StatementPorts, { evidence }: SaidOf<'audit'>) {
-  const verified = verifyAuditEvidence(evidenceFromWire(evidence))
-  if (!verified.ok || verified.finding.comparison.verdict !== 'failed') return null
-  const { challenger, provider, auditId, atMs } = verified.finding
-  return complain(ports, {
-    complainant: challenger,
-    subject: provider,
-    cause: 'audit-fail',
-    evidence: `audit:${auditId}`,
-    timestampMs: atMs,
-  })
+/** That the challenger's answer is the right one evidence does not show: it counts once it was computed here. */
+async function forceAudit({ audits }: StatementPorts, { evidence }: SaidOf<'audit'>) {
+  const heard = audits ? await audits.hear(evidenceFromWire(evidence)) : 'unproven'
+  return heard === 'unproven' ? 'This host cannot compute the answer again now.' : null
 }
 
 async function forceLoan(

@@ -250,7 +250,11 @@ export function isSoundStatement(said: Said, nowMs: number): boolean {
       return isSoundComplaint(said, nowMs)
     case 'audit': {
       const verified = audited(said.evidence)
-      return verified.ok && verified.finding.atMs <= nowMs + AHEAD_MS
+      return (
+        verified.ok &&
+        verified.finding.comparison.verdict === 'failed' &&
+        verified.finding.atMs <= nowMs + AHEAD_MS
+      )
     }
     case 'loan':
       return signedLoanProblem(said.loan) === null
