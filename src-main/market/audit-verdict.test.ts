@@ -41,6 +41,7 @@ describe('two answers of the same weights', () => {
           ).toBe('passed')
         },
       ),
+      { seed: 13 },
     )
   })
 
