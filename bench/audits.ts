@@ -92,7 +92,7 @@ function questions(seed: string, count: number): Probe[] {
 }
 
 const calibration = questions('to choose by', CHOSEN_BY)
-const held = questions('to report on', PROBES)
+const held = questions('to report on, drawn after the tolerance was set', PROBES)
 const all = [...calibration, ...held]
 
 /** One answer per question; none where it was not asked. */
