@@ -63,6 +63,7 @@ function gatedTable(tasks: readonly TaskFigures[]): string {
           [
             title,
             String(gated.accuracy.count),
+            gated.effort,
             withInterval(gated.accuracy),
             gated.meanSteps.toFixed(2),
             String(gated.councils),
@@ -71,7 +72,10 @@ function gatedTable(tasks: readonly TaskFigures[]): string {
         ]
       : [],
   )
-  return table(['task', 'questions', 'accuracy', 'mean steps', 'councils', 'wrong though sure'], rows)
+  return table(
+    ['task', 'questions', 'effort', 'accuracy', 'mean steps', 'councils', 'wrong though sure'],
+    rows,
+  )
 }
 
 function trainingTable(trainings: readonly TrainingFigures[]): string {
@@ -126,7 +130,8 @@ export function markdownOf(
       '## Few steps first, a council where they do not suffice',
       'What the host sells as medium effort: at most eight steps, ended as soon as the rules of the puzzle confirm the ' +
         'answer; where they never do, twelve noisy rollouts of up to sixteen steps, all of which stop when one is ' +
-        'confirmed. Every step of everything that was run is counted.',
+        'confirmed. High effort: sixteen steps, then thirty-two rollouts of up to forty-eight. Every step of everything ' +
+        'that was run is counted.',
       gatedTable(tasks),
     )
   }
@@ -134,7 +139,7 @@ export function markdownOf(
     parts.push(
       '## Training anew',
       'By `npm run bench:recursion -- --train --seeds …`. Minutes are processor time of all threads, divided by two: what ' +
-        'two cores that do nothing else need. Questions and columns are those of the tables above, for weights of every seed.',
+        'two cores that do nothing else need. Questions and columns are those of the tables above, for the weights of every seed.',
       trainingTable(trainings),
     )
   }

@@ -1,6 +1,6 @@
 // Accuracy of the recursive networks on unseen questions: by step, stopping when sure, and under the gated policy.
 
-import { type Checkpoint, decodeWeights, EFFORT_POLICIES } from '../src-main/recursion/index.ts'
+import { type Checkpoint, decodeWeights, EFFORT_POLICIES, type Effort } from '../src-main/recursion/index.ts'
 import {
   ask,
   evaluateGated,
@@ -8,6 +8,7 @@ import {
   type GatedEvaluation,
   type HaltingResult,
   type Proportion,
+  readCheckpoint,
   taskNamed,
 } from '../training/recursion/evaluate.ts'
 import { trainTask } from '../training/recursion/train.ts'
@@ -24,6 +25,8 @@ interface Question {
   readonly fullSteps: number
   /** Questions that the gated policy is asked; none where thinking wider does not help. */
   readonly gatedCount: number
+  /** Which of the policies that the host sells; medium where absent. */
+  readonly effort?: Effort
   /** What the figures are measured for. */
   readonly goal: string
 }
@@ -42,7 +45,7 @@ export const QUESTIONS: readonly Question[] = [
     goal: '97 at 16; gated 99 in 14 steps',
   },
   { title: 'Maze 11×11', task: 'maze', count: 512, ...deep, gatedCount: 512, goal: '99' },
-  { title: 'Maze 21×21', task: 'maze', side: 21, count: 512, ...deep, gatedCount: 128, goal: '96' },
+  { title: 'Maze 21×21', task: 'maze', side: 21, count: 512, ...deep, gatedCount: 512, goal: '96' },
   {
     title: 'Maze 31×31',
     task: 'maze',
@@ -97,7 +100,7 @@ export interface TaskFigures {
   readonly savedShare: number
   /** Accuracy given up by stopping early, in percentage points. */
   readonly costPoints: number
-  readonly gated: GatedEvaluation | null
+  readonly gated: (GatedEvaluation & { readonly effort: Effort }) | null
 }
 
 /** Chosen beforehand, the same for every task (one step alone is too rash early in training). */
@@ -113,9 +116,13 @@ export function measureTask(question: Question, checkpoint: Checkpoint): TaskFig
   const full = byStep[fullSteps - 1]
   if (!full) throw new RangeError(`${title} is not asked ${fullSteps} steps`)
   const halting = traces.halting({ ...HALTING, maximumSteps: fullSteps })
+  const { gatedCount, effort = 'medium' } = question
   const gated =
-    question.gatedCount > 0
-      ? evaluateGated(task, checkpoint, EFFORT_POLICIES.medium, { count: question.gatedCount, ...side })
+    gatedCount > 0
+      ? {
+          ...evaluateGated(task, checkpoint, EFFORT_POLICIES[effort], { count: gatedCount, ...side }),
+          effort,
+        }
       : null
   const figures = {
     title,
@@ -159,21 +166,42 @@ export type TrainedFigures = Pick<TaskFigures, 'title' | 'count' | 'full' | 'hal
   readonly fullSteps: number
 }
 
-export async function trainAnew(name: string, seed: number): Promise<TrainingFigures> {
-  console.log(`${name}, seed ${seed}`)
+interface TrainedCheckpoint extends Checkpoint {
+  readonly minutes: number
+  readonly teraflop: number
+}
+
+/** The weights that ship are of one seed, which need not be trained again. */
+function shipped(name: string): TrainedCheckpoint {
+  const checkpoint = readCheckpoint(name)
+  const { trainingMinutesOfTwoCores: minutes, trainingTeraflop: teraflop } = checkpoint.manifest.metrics
+  if (typeof minutes !== 'number' || typeof teraflop !== 'number') throw new Error(`${name} says no cost`)
+  return { ...checkpoint, minutes, teraflop }
+}
+
+async function trained(name: string, seed: number): Promise<TrainedCheckpoint> {
   const { file, manifest, cost } = await trainTask(taskNamed(name), { seed, threads: 2, log: () => {} })
-  const minutes = cost.minutesOfTwoCores
-  console.log(`  trained in ${minutes.toFixed(1)} minutes of two cores, sha256 ${manifest.sha256}`)
   const model = decodeWeights(file, manifest.shape)
+  return {
+    manifest,
+    model,
+    cycles: manifest.cycles,
+    minutes: cost.minutesOfTwoCores,
+    teraflop: cost.teraflop,
+  }
+}
+
+export async function trainAnew(name: string, seed: number, ships: boolean): Promise<TrainingFigures> {
+  console.log(`${name}, seed ${seed}`)
+  const isShipped = ships && readCheckpoint(name).manifest.seed === seed
+  const checkpoint = isShipped ? shipped(name) : await trained(name, seed)
+  const { minutes, teraflop } = checkpoint
+  const { trainingSteps: steps, sha256 } = checkpoint.manifest
+  console.log(`  trained in ${minutes.toFixed(1)} minutes of two cores, sha256 ${sha256}`)
   const questions = QUESTIONS.filter(({ task }) => task === name).map((question): TrainedFigures => {
     const { fullSteps } = question
-    const figures = measureTask(
-      { ...question, steps: fullSteps },
-      { model, cycles: manifest.cycles, manifest },
-    )
-    const { title, count, full, halting, gated } = figures
+    const { title, count, full, halting, gated } = measureTask({ ...question, steps: fullSteps }, checkpoint)
     return { title, count, fullSteps, full, halting, gated }
   })
-  const { trainingSteps: steps, sha256 } = manifest
-  return { task: name, seed, steps, teraflop: cost.teraflop, minutes, sha256, questions }
+  return { task: name, seed, steps, teraflop, minutes, sha256, questions }
 }

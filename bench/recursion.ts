@@ -1,7 +1,7 @@
 // What the recursive networks can do, into docs/recursion: Markdown, JSON and the picture of accuracy by step.
 //
 // npm run bench:recursion [-- kernels | TASK | TITLE …]         the weights that ship, and the kernels against plain C
-// npm run bench:recursion -- --train [--seeds 1,2,3] [TASK …]   trains anew instead; an hour or more
+// npm run bench:recursion -- --train [--seeds 1,2,3] [TASK …]   trains anew, but for the seed that ships; hours
 //
 // A run of some tasks replaces their figures and keeps the others'.
 
@@ -67,7 +67,7 @@ async function main(): Promise<void> {
   if (values.train) {
     for (const task of chosen) {
       for (const seed of values.seeds.split(',').map(Number)) {
-        const figures = await trainAnew(task, seed)
+        const figures = await trainAnew(task, seed, ships(task))
         record(({ trainings }) => ({ trainings: withTraining(trainings, figures) }))
       }
     }

@@ -47,6 +47,11 @@ export interface TrainingRecipe {
    * anywhere goes on improving on larger questions than it was trained on (Anil et al. 2022, path independence).
    */
   readonly startDeviation?: number
+  /**
+   * Whether every optimiser step draws its T from 1 to the stage's: then no state may count on how often it has
+   * been refined, as on larger questions it cannot.
+   */
+  readonly variesOuter?: boolean
   readonly warmUpSteps: number
   readonly peakLearningRate: number
   /** The cosine ends at this fraction of the peak. */
@@ -201,7 +206,8 @@ export class RecursionTrainer {
     let tally = new Tally()
     let halted = this.#slots.map((_, slot) => slot)
     for (let step = 1; step <= recipe.steps; step++) {
-      const { cycles, supervisionSteps } = depthAt(step, recipe)
+      const { cycles: deepest, supervisionSteps } = depthAt(step, recipe)
+      const cycles = this.#cyclesOfStep(deepest)
       const fresh = halted.map((slot) => this.#fill(slot, supervisionSteps))
       const outcomes = await this.#gradients(cycles, fresh)
       const norm = this.#update(step)
@@ -213,6 +219,11 @@ export class RecursionTrainer {
       }
     }
     return this.model()
+  }
+
+  #cyclesOfStep({ inner, outer }: Cycles): Cycles {
+    if (!this.#recipe.variesOuter) return { inner, outer }
+    return { inner, outer: 1 + Math.floor(this.#random() * outer) }
   }
 
   #fill(slot: number, supervisionSteps: number): FreshSlot {

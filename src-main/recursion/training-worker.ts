@@ -18,11 +18,17 @@ export interface GradientJob {
   readonly fresh: readonly FreshSlot[]
 }
 
-/** A slot that holds a new example, whose y and z start afresh. */
+/** Normal noise on a state. */
+export interface StateNoise {
+  readonly deviation: number
+  readonly seed: number
+}
+
+/** A slot that holds a new example. */
 export interface FreshSlot {
   readonly slot: number
-  /** Normal noise on where they start. */
-  readonly noise: { readonly deviation: number; readonly seed: number } | undefined
+  /** On where they start. */
+  readonly noise: StateNoise | undefined
 }
 
 /** The job handler of thread number `thread`. */
@@ -43,15 +49,20 @@ export function trainingWorker({ memory, layout }: TrainingSetup, thread: number
     columns: tensor.columns,
   })
 
-  function startAfresh({ slot, noise }: FreshSlot): void {
-    const random = seededRandom(noise?.seed ?? 0)
+  function startAfresh(slot: number): void {
     for (const [index, state] of [shared.y, shared.z].entries()) {
       const from = shared.start.offset / FLOAT_BYTES + index * shape.width
       const to = rowsOf(state, slot, 1).offset / FLOAT_BYTES
       for (let i = 0; i < tokens; i++) floats.copyWithin(to + i * shape.width, from, from + shape.width)
-      if (!noise) continue
-      for (let i = to; i < to + tokens * shape.width; i++) {
-        floats[i] = (floats[i] ?? 0) + noise.deviation * seededNormal(random)
+    }
+  }
+
+  function disturb(slot: number, { deviation, seed }: StateNoise): void {
+    const random = seededRandom(seed)
+    for (const state of [shared.y, shared.z]) {
+      const from = rowsOf(state, slot, 1).offset / FLOAT_BYTES
+      for (let i = from; i < from + tokens * shape.width; i++) {
+        floats[i] = (floats[i] ?? 0) + deviation * seededNormal(random)
       }
     }
   }
@@ -79,7 +90,10 @@ export function trainingWorker({ memory, layout }: TrainingSetup, thread: number
     const gradients = shared.gradients[job.part]
     if (!gradients) throw new RangeError(`no part ${job.part}`)
     network.ops.zero(gradients.flat)
-    for (const fresh of job.fresh) startAfresh(fresh)
+    for (const { slot, noise } of job.fresh) {
+      startAfresh(slot)
+      if (noise) disturb(slot, noise)
+    }
     const outcomes: StepOutcome[] = []
     const first = job.part * slotsPerPart
     for (let slot = first; slot < first + slotsPerPart; slot += limits.samples) {

@@ -86,16 +86,20 @@ export const RECIPES: ReadonlyMap<string, TaskRecipe> = new Map<string, TaskReci
     'maze',
     {
       ...common,
-      // A path is found by many recursions in a row, so depth is full from the start; what grows is how long a maze stays.
+      // A path is found by many recursions in a row, so n is full from the start; what grows is how long a maze stays.
       cycles: { inner: 4, outer: 3 },
       curriculum: [
         { from: 0, cycles: { inner: 4, outer: 3 }, supervisionSteps: 3 },
-        { from: 0.4, cycles: { inner: 4, outer: 3 }, supervisionSteps: 8 },
-        { from: 0.6, cycles: { inner: 4, outer: 3 }, supervisionSteps: 16 },
+        { from: 0.25, cycles: { inner: 4, outer: 3 }, supervisionSteps: 8 },
+        { from: 0.5, cycles: { inner: 4, outer: 3 }, supervisionSteps: 16 },
       ],
+      // What follows is for mazes larger than these: a state that any beginning leads to, and that stays.
+      variesOuter: true,
+      exploration: 0.5,
+      startDeviation: 1,
       shape: { ...network, mixer: { kind: 'convolution' }, width: 48, vocabulary: 4, classes: 2 },
       slots: 16,
-      steps: 8000,
+      steps: 7000,
       averageDecay: 0.998,
     },
   ],
@@ -105,8 +109,7 @@ export const RECIPES: ReadonlyMap<string, TaskRecipe> = new Map<string, TaskReci
       ...common,
       cycles: { inner: 4, outer: 2 },
       curriculum: [
-        { from: 0, cycles: { inner: 2, outer: 1 } },
-        { from: 0.3, cycles: { inner: 3, outer: 1 } },
+        { from: 0, cycles: { inner: 3, outer: 1 } },
         { from: 0.6, cycles: { inner: 4, outer: 2 } },
       ],
       shape: {
@@ -117,9 +120,12 @@ export const RECIPES: ReadonlyMap<string, TaskRecipe> = new Map<string, TaskReci
         classes: SIZES.opSequence.classes,
       },
       slots: 32,
-      steps: 4000,
+      steps: 14_000,
       // Four operations need few steps; fewer per sample let more samples be seen.
       supervisionSteps: 6,
+      // What is right after two steps stays so: solved samples are looked at longer, and some start from noise.
+      exploration: 0.3,
+      startDeviation: 1,
       peakLearningRate: 2e-3,
       averageDecay: 0.998,
     },
@@ -131,9 +137,11 @@ export const RECIPES: ReadonlyMap<string, TaskRecipe> = new Map<string, TaskReci
       ...deepening(2, 2),
       shape: mlpShape(SIZES.patternWorld, 64),
       slots: 32,
-      steps: 2500,
-      // The rule shows at once or not at all.
+      steps: 5000,
+      // The rule shows at once or not at all; what was seen must only not be lost again.
       supervisionSteps: 4,
+      exploration: 0.3,
+      startDeviation: 1,
     },
   ],
   [
