@@ -79,7 +79,8 @@ export interface Reasoner {
   reason(request: ReasonRequest, watch?: () => void): ReasonResult
 }
 
-const common = { deviation: 0.2, judge: 'rules', haltProbability: 0.5, patience: 1 } as const
+// The deviation was chosen on other questions than figures are quoted for: 0.4 and 0.5 solved more Sudokus than 0.2.
+const common = { deviation: 0.4, judge: 'rules', haltProbability: 0.5, patience: 1 } as const
 
 /** What each effort spends at most. */
 export const EFFORT_POLICIES: Readonly<Record<Effort, Policy>> = {
