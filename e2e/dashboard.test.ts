@@ -51,15 +51,21 @@ run('the dashboard in Chromium', () => {
     })
   }
 
+  /** The window says it, wherever. */
+  const says = (words: RegExp) => page.getByText(words).first().waitFor()
+  /** Resumes in the window; clients are answered again. */
+  const resume = async () => {
+    await page.getByRole('button', { name: /^resume/i }).click()
+    await says(/Ready to earn/)
+    await eventually(() => ask('hello').then(() => true))
+  }
+
   it('takes the session key out of the address', () => {
     expect(page.url()).not.toContain('session')
   })
 
   it('says that it is ready to earn, with which model', async () => {
-    await page
-      .getByText(/Ready to earn/)
-      .first()
-      .waitFor()
+    await says(/Ready to earn/)
     await page.getByText('Tirami Concierge').first().waitFor()
   })
 
@@ -110,27 +116,16 @@ run('the dashboard in Chromium', () => {
 
   it('pauses: requests are refused, memory is given back; resumes: they are answered', async () => {
     await page.getByRole('button', { name: /^pause/i }).click()
-    await page
-      .getByText(/Paused by you/)
-      .first()
-      .waitFor()
+    await says(/Paused by you/)
     await expect(ask('hello')).rejects.toMatchObject({ status: 503 })
     await shot('paused')
-    await page.getByRole('button', { name: /^resume/i }).click()
-    await page
-      .getByText(/Ready to earn/)
-      .first()
-      .waitFor()
-    await eventually(() => ask('hello').then(() => true))
+    await resume()
   })
 
   it('snoozes with an end of its own, and goes on before it when it is told to', async () => {
     await page.getByRole('button', { name: 'More ways to stop' }).click()
     await page.getByRole('menuitem', { name: 'Snooze for an hour' }).click()
-    await page
-      .getByText(/Snoozed by you/)
-      .first()
-      .waitFor()
+    await says(/Snoozed by you/)
     await page.getByText(/Goes on by itself at .*20\d\d/).waitFor()
     // A snooze keeps guests away; the owner's own use goes on.
     const issued = await host.api('/tirami/tokens/issue', {
@@ -145,27 +140,14 @@ run('the dashboard in Chromium', () => {
     })
     expect(refused.status).toBe(503)
     await shot('snoozed')
-    await page.getByRole('button', { name: /^resume/i }).click()
-    await page
-      .getByText(/Ready to earn/)
-      .first()
-      .waitFor()
-    await eventually(() => ask('hello').then(() => true))
+    await resume()
   })
 
   it('finishes: with nothing to finish it pauses at once', async () => {
     await page.getByRole('button', { name: 'More ways to stop' }).click()
     await page.getByRole('menuitem', { name: 'Finish, then pause' }).click()
-    await page
-      .getByText(/Paused by you/)
-      .first()
-      .waitFor()
-    await page.getByRole('button', { name: /^resume/i }).click()
-    await page
-      .getByText(/Ready to earn/)
-      .first()
-      .waitFor()
-    await eventually(() => ask('hello').then(() => true))
+    await says(/Paused by you/)
+    await resume()
   })
 
   it('asks the owner about a guest’s expensive request, who gets his answer when it is approved', async () => {
@@ -193,16 +175,10 @@ run('the dashboard in Chromium', () => {
 
   it('stops everything with one button, and lets it go on with the same', async () => {
     await page.getByRole('button', { name: 'Stop everything' }).click()
-    await page
-      .getByText(/kill switch is on/)
-      .first()
-      .waitFor()
+    await says(/kill switch is on/)
     await expect(ask('hello')).rejects.toMatchObject({ status: 503, code: 'kill_switch_active' })
     await page.getByRole('button', { name: 'Let it go on' }).click()
-    await page
-      .getByText(/Ready to earn/)
-      .first()
-      .waitFor()
+    await says(/Ready to earn/)
     await ask('hello')
   })
 

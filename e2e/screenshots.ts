@@ -1,23 +1,33 @@
 /**
- * Pictures of every page for docs/screens, from a real headless host with real trades:
- * `npm run screenshots [-- --out DIR]`. Needs a build and Chromium (`TIRAMI_CHROMIUM`).
+ * Pictures of every page for docs/screens, from a real host with real trades: `npm run screenshots [-- --out DIR] [PAGE …]`.
+ * Needs a build and Chromium (`TIRAMI_CHROMIUM`). Its past of some days is lived in a minute, by a clock that is moved on
+ * between the trades; the pictures are of the host that was started on its books afterwards.
  */
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Browser, chromium, type Page } from 'playwright'
+import { quietMachine } from '../src-main/earning/testing/snapshots.ts'
 import { pageNames, pages } from '../src-renderer/app/pages.ts'
 import { writeAssistantModel } from './support/assistant-model.ts'
-import { type HostProcess, root, temporaryDirectory } from './support/host.ts'
+import { eventually, type HostProcess, root, temporaryDirectory } from './support/host.ts'
+import { type HostHere, startHostHere } from './support/host-here.ts'
 import { networkName, openToGuests, sendPrompts, startMeshHost, whenServing } from './support/mesh.ts'
+import { openWindow } from './support/window-calls.ts'
 
-const { values } = parseArgs({ options: { out: { type: 'string', default: 'docs/screens' } } })
+const { values, positionals } = parseArgs({
+  options: { out: { type: 'string', default: 'docs/screens' } },
+  allowPositionals: true,
+})
+const chosen = pageNames.filter((name) => positionals.length === 0 || positionals.includes(name))
 const out = resolve(root, values.out)
 const WIDTHS = [900, 1440]
 const THEMES = ['light', 'dark'] as const
 /** What a page needs after its last answer to be drawn to the end. */
 const SETTLE_MS = 900
+const HOUR_MS = 3_600_000
 const QUESTIONS = [
   'What is TRM?',
   'How do I pause?',
@@ -27,29 +37,63 @@ const QUESTIONS = [
 ]
 const OTHER_MODEL = 'assistant'
 const GUESTS = ['Anna’s laptop', 'CI runner', 'Night reader']
+/** Hours before now at which somebody asks; the welcome loan, which opens the host to guests, runs for 72. */
+const VISITS = [66, 58, 47, 44, 35, 30, 26, 22, 21, 19, 18, 16, 13, 12, 10, 9, 7, 6, 4, 3, 2, 1, 0]
+const TASKS = ['sudoku-4x4', 'sudoku-6x6', 'maze'] as const
+const EFFORTS = ['low', 'medium', 'high'] as const
 
-async function guestToken(host: HostProcess, label: string): Promise<string> {
-  const body = JSON.stringify({ scope: 'inference', label })
-  const issued = await host.api('/tirami/tokens/issue', { method: 'POST', body })
-  return ((await issued.json()) as { token: string }).token
-}
+type Post = (path: string, body: unknown, key?: string) => Promise<Record<string, unknown>>
 
-async function ask(host: HostProcess, content: string, token?: string): Promise<void> {
-  const answer = await host.api('/chat/completions', {
-    method: 'POST',
-    body: JSON.stringify({ messages: [{ role: 'user', content }] }),
-    ...(token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } }),
-  })
-  await answer.text()
-}
-
-/** Guests and the owner ask, so that there is something to see. */
-async function work(host: HostProcess): Promise<void> {
-  const tokens = await Promise.all(GUESTS.map((label) => guestToken(host, label)))
-  for (const [at, question] of [...QUESTIONS, ...QUESTIONS].entries()) {
-    await ask(host, question)
-    await ask(host, question, tokens[at % tokens.length])
+/** POST to the API, by the owner unless a guest's token is given. @throws Error with what was refused */
+function poster({ host }: HostHere): Post {
+  const { apiBaseUrl, apiKeyFile } = host.status()
+  const owner = readFileSync(apiKeyFile, 'utf8').trim()
+  return async (path, body, key = owner) => {
+    const response = await fetch(`${apiBaseUrl}${path}`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    })
+    const answer = await response.text()
+    if (!response.ok) throw new Error(`${path}: ${answer}`)
+    return JSON.parse(answer)
   }
+}
+
+/** Guests and the owner ask, over days of which each passes in a moment, of a machine that nobody else uses. */
+async function livePast(dataDirectory: string): Promise<void> {
+  let behindMs = 0
+  const clock = { nowMs: () => Date.now() - behindMs }
+  const environment = { snapshot: () => quietMachine(clock.nowMs()), look: async () => undefined }
+  const here = await startHostHere({ dataDirectory, clock, environment })
+  await here.host.whenServing()
+  const dashboard = await here.openPage()
+  const window = await openWindow({ ready: { dashboard: dashboard.url } })
+  const post = poster(here)
+  const goTo = async (hoursAgo: number) => {
+    behindMs = hoursAgo * HOUR_MS
+    await eventually(async () => here.host.status().state === 'serving', 60_000)
+  }
+  await goTo(VISITS[0] ?? 0)
+  await post('/tirami/agent/claim-welcome', {})
+  const tokens: string[] = []
+  for (const label of GUESTS) {
+    const { token } = await post('/tirami/tokens/issue', { scope: 'inference', label })
+    tokens.push(String(token))
+  }
+  for (const [visit, hoursAgo] of VISITS.entries()) {
+    await goTo(hoursAgo)
+    const token = tokens[visit % tokens.length]
+    const messages = [{ role: 'user', content: QUESTIONS[visit % QUESTIONS.length] }]
+    for (let again = 0; again <= visit % 2; again += 1) await post('/chat/completions', { messages }, token)
+    if (visit % 4 === 0) await post('/chat/completions', { messages })
+    const task = TASKS[visit % TASKS.length] ?? 'maze'
+    const { input } = await window.call('reason.example', { task, seed: visit })
+    const effort = EFFORTS[visit % EFFORTS.length]
+    await post('/tirami/reason', { task, input, effort }, token)
+  }
+  await here.host.stop()
+  await dashboard.close()
 }
 
 /** Another host serves a model, and answers one question. */
@@ -90,13 +134,15 @@ async function use(page: Page): Promise<void> {
   await page.getByText('No thought yet').waitFor({ state: 'detached' })
 }
 
-async function open(browser: Browser, host: HostProcess, locale: string): Promise<Page> {
+async function open(browser: Browser, url: string, locale: string): Promise<Page> {
   const page = await browser.newPage({
     locale,
     reducedMotion: 'reduce',
     viewport: { width: 1440, height: 900 },
   })
-  await page.goto(host.ready.dashboard)
+  // A picture of a whole page takes its time on a machine at work.
+  page.setDefaultTimeout(240_000)
+  await page.goto(url)
   await page.locator('main h1').first().waitFor()
   return page
 }
@@ -112,6 +158,8 @@ async function shoot(
     }, pages[name].href)
     await page.locator('main h1').first().waitFor()
     for (const width of WIDTHS) {
+      // Nothing is pointed at.
+      await page.mouse.move(0, 0)
       // As high as the page is, so that nothing is drawn anew when the picture is taken.
       await page.setViewportSize({ width, height: 900 })
       for (const colorScheme of THEMES) {
@@ -128,25 +176,31 @@ async function shoot(
 
 const executablePath = process.env.TIRAMI_CHROMIUM
 if (!executablePath) throw new Error('Set TIRAMI_CHROMIUM to the path of a Chromium.')
+// Pictures show where the keys lie; a folder of a test has a name that no owner would see.
+const dataDirectory = join(tmpdir(), 'tirami-host')
+if (existsSync(dataDirectory)) throw new Error(`${dataDirectory} is in use.`)
+await livePast(dataDirectory)
 const data = temporaryDirectory()
 const group = networkName()
-const host = await startMeshHost(join(data.path, 'host'), group, [])
+const host = await startMeshHost(dataDirectory, group, [])
 const modelPath = writeAssistantModel(join(data.path, `${OTHER_MODEL}.gguf`))
 const other = await startMeshHost(join(data.path, 'other'), group, [host], '--model', modelPath)
 const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] })
 try {
-  rmSync(out, { recursive: true, force: true })
-  mkdirSync(out, { recursive: true })
-  await work(host)
   await buy(host, other)
-  const page = await open(browser, host, 'en-GB')
+  if (positionals.length === 0) rmSync(out, { recursive: true, force: true })
+  mkdirSync(out, { recursive: true })
+  const page = await open(browser, host.ready.dashboard, 'en-GB')
   await use(page)
-  await shoot(page, pageNames, '')
-  await shoot(await open(browser, host, 'ja-JP'), ['home', 'chat', 'wallet', 'safety'], '-ja')
+  await shoot(page, chosen, '')
+  const inJapanese = chosen.filter((name) => ['home', 'chat', 'wallet', 'safety'].includes(name))
+  if (inJapanese.length > 0)
+    await shoot(await open(browser, host.ready.dashboard, 'ja-JP'), inJapanese, '-ja')
 } finally {
   await browser.close()
   await Promise.all([host.end('SIGTERM'), other.end('SIGTERM')])
   data.remove()
+  rmSync(dataDirectory, { recursive: true, force: true })
 }
 const files = readdirSync(out)
 // A palette does for a window of few colours; without pngquant the pictures are larger, not worse.

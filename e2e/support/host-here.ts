@@ -8,7 +8,7 @@ import { root, skipGuide } from './host.ts'
 type HostOptions = Parameters<typeof startHost>[0]
 
 type Choices = Pick<HostOptions, 'dataDirectory'> &
-  Partial<Pick<HostOptions, 'resourcesDirectory' | 'modelNet' | 'clock'>> & {
+  Partial<Pick<HostOptions, 'resourcesDirectory' | 'modelNet' | 'clock' | 'environment'>> & {
     /** The window begins with its first-run guide. */
     guide?: boolean
   }

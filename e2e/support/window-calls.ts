@@ -5,7 +5,6 @@ import {
   type ProcedureOutput,
   procedures,
 } from '../../src-preload/contract/index.ts'
-import type { HostProcess } from './host.ts'
 
 export interface WindowCalls {
   /** What the contract has for the window, over HTTP as the dashboard asks it. @throws Error with the code of a refusal */
@@ -13,7 +12,7 @@ export interface WindowCalls {
 }
 
 /** The host as its window sees it, without a browser. */
-export async function openWindow({ ready }: Pick<HostProcess, 'ready'>): Promise<WindowCalls> {
+export async function openWindow({ ready }: { ready: { dashboard: string } }): Promise<WindowCalls> {
   const { origin } = new URL(ready.dashboard)
   const entered = await fetch(ready.dashboard, { redirect: 'manual' })
   const cookie = entered.headers.get('set-cookie')?.split(';')[0] ?? ''

@@ -133,8 +133,8 @@ const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/
  * @param rules only these; all of them where none is named
  */
 export async function accessibilityFindings(page: Page, rules: readonly string[] = []): Promise<string[]> {
-  // Over the debugger, which the page's policy does not bind.
-  await page.evaluate(axeSource)
+  // Over the debugger, which the page's policy does not bind; half a megabyte, so once for a page.
+  if (!(await page.evaluate(() => 'axe' in globalThis))) await page.evaluate(axeSource)
   const results = await page.evaluate(
     (named) => {
       const { axe } = globalThis as unknown as {

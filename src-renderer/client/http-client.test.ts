@@ -20,7 +20,8 @@ beforeEach(async () => {
     origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     EventSource: NodeEventSource as unknown as typeof EventSource,
     firstRetryMs: 20,
-    callTimeoutMs: (procedure) => callTimeoutMs(procedure) / 100,
+    // Long enough for a machine at work, short enough to wait for.
+    callTimeoutMs: (procedure) => callTimeoutMs(procedure) / 20,
   })
 })
 

@@ -10,7 +10,7 @@ import {
   withSiPrefix,
 } from './amounts.ts'
 import { shortHex } from './hex.ts'
-import { formatBucket, formatDuration, formatRelative } from './time.ts'
+import { formatBucket, formatDateTime, formatDuration, formatRelative, withReadableTimes } from './time.ts'
 
 const decimal = fc.bigInt({ min: -(10n ** 40n) + 1n, max: 10n ** 40n - 1n }).map(String)
 
@@ -91,6 +91,17 @@ describe('time', () => {
     expect(formatBucket(start, 86_400_000)).toBe('21 Nov')
     expect(formatBucket(start, 3_600_000)).toBe('18:00')
     expect(formatBucket(start, 6 * 3_600_000)).toBe('Sat 18:00')
+  })
+})
+
+describe('sentences of the host', () => {
+  it('have their times written for people, and nothing else changed', () => {
+    const time = '2026-11-29T15:10:51.236Z'
+    const shown = formatDateTime(Date.parse(time))
+    expect(withReadableTimes(`Stake before ${time}: then it ends.`)).toBe(
+      `Stake before ${shown}: then it ends.`,
+    )
+    expect(withReadableTimes('qwen2.5:3b on 2026-11-29')).toBe('qwen2.5:3b on 2026-11-29')
   })
 })
 

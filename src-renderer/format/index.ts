@@ -11,6 +11,7 @@ export {
   withSiPrefix,
 } from './amounts.ts'
 export { shortHex } from './hex.ts'
+export { formatLicense } from './license.ts'
 export {
   formatBucket,
   formatClock,
@@ -18,5 +19,6 @@ export {
   formatDateTime,
   formatDuration,
   formatRelative,
+  withReadableTimes,
 } from './time.ts'
 export { parseTypedAmount } from './typed-amount.ts'

@@ -47,6 +47,10 @@ export function formatDateTime(ms: number): string {
   return dateFormat({ dateStyle: 'medium', timeStyle: 'medium' }).format(ms)
 }
 
+/** A sentence of the host with its times, which it writes as ISO 8601, as people read them. */
+export const withReadableTimes = (sentence: string): string =>
+  sentence.replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, (time) => formatDateTime(Date.parse(time)))
+
 /** What a bar of the earnings chart is called: the hour, or the day where a bar is a day or longer. */
 export function formatBucket(startMs: number, bucketMs: number): string {
   const start = new Date(startMs)

@@ -601,7 +601,7 @@ async function readBody(request: IncomingMessage): Promise<string> {
 }
 
 /** Builds the window as it is shipped. @returns the folder it lies in. */
-export async function buildWindow(outDir: string): Promise<string> {
+async function buildWindow(outDir: string): Promise<string> {
   await build({
     configFile: false,
     root: join(import.meta.dirname, '..'),

@@ -23,7 +23,7 @@ export function ActivityPage() {
 
   return (
     <div className="activity">
-      <header className="page-head">
+      <header className="page__head">
         <h1>{t('title')}</h1>
         <p className="muted">{t('lead')}</p>
       </header>

@@ -174,7 +174,7 @@ function EventTable({
           <Badge key="kind" tone={kindTone(event)}>
             {kindName(t, event.event_type)}
           </Badge>,
-          summaryOf(event),
+          summaryOf(event) || <span className="muted">{t('telemetry.nothingKnown')}</span>,
         ]
       }}
     />

@@ -5,6 +5,7 @@ import { formatDateTime, formatDuration, formatFlop, groupDigits } from '../../f
 import { useTranslation } from '../../i18n/index.ts'
 import { useConnection, useStatus, useTradeLog, useTrades } from '../../stores/context.tsx'
 import { Badge, Card, EmptyState, ErrorState } from '../../widgets/index.ts'
+import { consumerName } from '../consumer-name.ts'
 import { TradeDialog } from '../home/TradeDialog.tsx'
 import { Pending } from '../Pending.tsx'
 import { VirtualTable } from './VirtualTable.tsx'
@@ -91,8 +92,8 @@ function TradeTable({ trades, total, onOpen, onNearEnd }: TradeTableProps) {
           >
             <time dateTime={new Date(trade.timestampMs).toISOString()}>{when}</time>
           </button>,
-          <span key="who" title={trade.consumerLabel}>
-            {trade.consumerLabel} {trade.ownKey ? <Badge>{t('trades.own')}</Badge> : null}
+          <span key="who" title={consumerName(trade)}>
+            {consumerName(trade)} {trade.ownKey ? <Badge>{t('trades.own')}</Badge> : null}
           </span>,
           model?.id === trade.modelId ? model.name : trade.modelId,
           `${groupDigits(trade.promptTokens)} / ${groupDigits(trade.completionTokens)}`,

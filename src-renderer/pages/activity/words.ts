@@ -10,12 +10,11 @@ export function kindTone({ event_type, payload }: TelemetryRecord): 'plain' | 'w
   return 'plain'
 }
 
-/** The fields in their own names, the long ones left out: a line to look along, not to read. */
+/** The fields that are known, in their own names, the long ones left out: a line to look along. Empty: none is. */
 export function summaryOf({ payload }: TelemetryRecord): string {
-  const fields = Object.entries(payload).filter(([name]) => name !== 'trade_id')
-  const known = fields.filter(([, value]) => value !== null)
-  return (known.length > 0 ? known : fields)
-    .map(([name, value]) => `${name} ${value === null ? '–' : shortOf(value)}`)
+  return Object.entries(payload)
+    .filter(([name, value]) => name !== 'trade_id' && value !== null)
+    .map(([name, value]) => `${name} ${shortOf(value)}`)
     .join(' · ')
 }
 

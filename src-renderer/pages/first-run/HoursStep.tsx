@@ -42,7 +42,7 @@ function Choices({ view }: { view: EarningView }) {
       <fieldset className="guide__choices" disabled={offline}>
         <legend className="visually-hidden">{t('hours.title')}</legend>
         {choices.map(({ name: choice, icon: Icon }) => (
-          <label key={choice} className="guide__choice">
+          <label key={choice} className="option-card">
             <input type="radio" name={name} checked={shown === choice} onChange={() => choose(choice)} />
             <Icon className="guide__icon" size={20} aria-hidden="true" />
             <span>

@@ -9,6 +9,7 @@ import {
   formatBytes,
   formatDuration,
   formatFlop,
+  formatLicense,
   formatMemory,
   groupDigits,
   withSiPrefix,
@@ -77,7 +78,9 @@ function Model({ model }: { model: ModelInfo }) {
           {t('machine.tokens', { count: groupDigits(model.contextTokens) })}
         </Stat>
         <Stat label={t('machine.work')}>{formatFlop(model.flopPerToken)}</Stat>
-        <Stat label={t('machine.licence')}>{model.license ?? t('machine.noLicence')}</Stat>
+        <Stat label={t('machine.licence')}>
+          {model.license === null ? t('machine.noLicence') : formatLicense(model.license)}
+        </Stat>
       </dl>
     </div>
   )

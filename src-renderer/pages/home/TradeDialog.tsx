@@ -11,13 +11,14 @@ import {
 import { useTranslation } from '../../i18n/index.ts'
 import { useTrades } from '../../stores/context.tsx'
 import { Badge, Button, CopyField, Dialog, ErrorState, Stat } from '../../widgets/index.ts'
+import { consumerName } from '../consumer-name.ts'
 
 export function TradeDialog({ trade, onClose }: { trade: Trade; onClose: () => void }) {
   const { t } = useTranslation('home')
   return (
     <Dialog title={t('trade.title', { id: shortHex(trade.tradeId) })} open wide onClose={onClose}>
       <p className="muted">
-        {formatDateTime(trade.timestampMs)} · {trade.consumerLabel}{' '}
+        {formatDateTime(trade.timestampMs)} · {consumerName(trade)}{' '}
         {trade.ownKey ? <Badge>{t('trades.ownKey')}</Badge> : null}
       </p>
       <dl className="trade__stats">

@@ -11,6 +11,7 @@ import {
 import { useTranslation } from '../../i18n/index.ts'
 import { useStatus, useTrades } from '../../stores/context.tsx'
 import { Badge, Card, EmptyState, ErrorState, useNow } from '../../widgets/index.ts'
+import { consumerName } from '../consumer-name.ts'
 import { Pending } from '../Pending.tsx'
 import { TradeDialog } from './TradeDialog.tsx'
 
@@ -128,7 +129,7 @@ function TradeRow({ trade, modelName, isNew, now, onOpen }: TradeRowProps) {
         </button>
       </td>
       <td className="trades__who">
-        {trade.consumerLabel} {trade.ownKey ? <Badge>{t('trades.ownKey')}</Badge> : null}
+        {consumerName(trade)} {trade.ownKey ? <Badge>{t('trades.ownKey')}</Badge> : null}
       </td>
       <td className="trades__wide trades__model">{modelName}</td>
       <td className="trades__number trades__wide">{formatFlop(trade.flop)}</td>

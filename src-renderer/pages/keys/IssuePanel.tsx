@@ -123,7 +123,7 @@ function Scopes({ scope, disabled, onChange }: ScopesProps) {
     <fieldset className="scopes" disabled={disabled}>
       <legend>{t('issue.may')}</legend>
       {scopes.map((option) => (
-        <label key={option} className="scopes__scope">
+        <label key={option} className="option-card">
           <input type="radio" name={name} checked={option === scope} onChange={() => onChange(option)} />
           <span>
             <strong>{scopeWords(option).name}</strong> <code className="muted">{option}</code>

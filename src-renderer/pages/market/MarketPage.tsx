@@ -35,7 +35,7 @@ export function MarketPage() {
 
   return (
     <div className="market">
-      <header className="page-head">
+      <header className="page__head">
         <h1>{t('title')}</h1>
         <p className="muted">{t('lead')}</p>
       </header>

@@ -1,7 +1,7 @@
 import { Download as DownloadIcon, SearchX } from 'lucide-react'
 import { useId, useState } from 'react'
 import type { Download, OfferedModel } from '../../../src-preload/contract/index.ts'
-import { formatBytes, groupDigits } from '../../format/index.ts'
+import { formatBytes, formatLicense, groupDigits } from '../../format/index.ts'
 import { i18n, useTranslation } from '../../i18n/index.ts'
 import {
   Badge,
@@ -16,7 +16,7 @@ import {
 import { familiesOf, matching } from './catalogue-filter.ts'
 import { useCommand } from './command.ts'
 import { Fit } from './Fit.tsx'
-import { hasOwnTerms, licenseName, termsSentence } from './words.ts'
+import { hasOwnTerms, termsSentence } from './words.ts'
 
 interface CataloguePanelProps {
   offered: OfferedModel[]
@@ -157,7 +157,7 @@ function OfferFacts({ model }: { model: OfferedModel }) {
       <li>{sizeBytes === null ? t('catalogue.sizeUnknown') : formatBytes(sizeBytes)}</li>
       <li>{t('context', { tokens: groupDigits(contextTokens) })}</li>
       <li>
-        <ExternalLink href={licenseUrl}>{licenseName(license)}</ExternalLink>
+        <ExternalLink href={licenseUrl}>{formatLicense(license)}</ExternalLink>
         {hasOwnTerms(license) ? <span className="facts__terms"> {t('termsOfItsOwn')}</span> : null}
       </li>
       <li>{hashPinned ? t('hash.pinned') : t('hash.server')}</li>

@@ -1,14 +1,14 @@
 import { HardDrive, Play, Trash2 } from 'lucide-react'
 import { useId } from 'react'
 import type { InstalledModel } from '../../../src-preload/contract/index.ts'
-import { formatBytes, groupDigits, withSiPrefix } from '../../format/index.ts'
+import { formatBytes, formatLicense, groupDigits, withSiPrefix } from '../../format/index.ts'
 import { useTranslation } from '../../i18n/index.ts'
 import { useConnection, useModels, useStatus } from '../../stores/context.tsx'
 import { Badge, Button, Card, EmptyState, ErrorState, QuestionBar, useQuestion } from '../../widgets/index.ts'
 import { focusIfLost } from '../focus.ts'
 import { isLoadingModel, useCommand } from './command.ts'
 import { Fit } from './Fit.tsx'
-import { hashWords, hasOwnTerms, licenseName } from './words.ts'
+import { hashWords, hasOwnTerms } from './words.ts'
 
 export function InstalledPanel({ installed }: { installed: InstalledModel[] }) {
   const { t } = useTranslation('models')
@@ -149,8 +149,8 @@ function Facts({ model }: { model: InstalledModel }) {
         {license === null
           ? t('noLicence')
           : hasOwnTerms(license)
-            ? t('ownTerms', { name: licenseName(license) })
-            : t('licence', { name: license })}
+            ? t('ownTerms', { name: formatLicense(license) })
+            : t('licence', { name: formatLicense(license) })}
       </li>
     </ul>
   )

@@ -33,9 +33,9 @@ describe('what is on this machine', () => {
   })
 
   it.each([
-    ['catalogue', 'hash pinned'],
-    ['owner', 'hash pinned'],
-    ['server', 'hash from the server'],
+    ['catalogue', 'checksum known'],
+    ['owner', 'checksum known'],
+    ['server', 'checksum from the server'],
     [null, 'your own file'],
   ] as const)('says who vouches for a file: %s', (hashOrigin, text) => {
     expect(words(<InstalledPanel installed={[sampleInstalled({ hashOrigin })]} />)).toContain(text)
@@ -70,7 +70,7 @@ describe('downloads', () => {
 
   it('says how far it is, how fast and how long, with a bar that a screen reader can read', () => {
     const html = markup(<DownloadsPanel downloads={[sampleDownload({ attempt: 2 })]} />)
-    expect(html).toContain('402 MB of 1.11 GB · 36 % · 12.4 MB/s · 58 s left · attempt 2 · hash pinned')
+    expect(html).toContain('402 MB of 1.11 GB · 36 % · 12.4 MB/s · 58 s left · attempt 2 · checksum known')
     expect(html).toMatch(/<progress[^>]*aria-label="Progress of qwen2.5:1.5b-q4_k_m"[^>]*value="36"/)
   })
 

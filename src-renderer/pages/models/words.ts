@@ -1,4 +1,5 @@
 import type { InstalledModel } from '../../../src-preload/contract/index.ts'
+import { formatLicense } from '../../format/index.ts'
 import { i18n } from '../../i18n/index.ts'
 
 type HashOrigin = NonNullable<InstalledModel['hashOrigin']>
@@ -12,9 +13,6 @@ export const hashWords = (origin: HashOrigin): { short: string; sentence: string
 /** SPDX's mark for a licence that is not on its list: none of those here is an open-source licence. */
 export const hasOwnTerms = (license: string): boolean => license.startsWith('LicenseRef-')
 
-export const licenseName = (license: string): string =>
-  hasOwnTerms(license) ? license.slice('LicenseRef-'.length).replaceAll('-', ' ') : license
-
 /** What to know before a download. */
 export const termsSentence = (license: string): string =>
-  i18n.t('models:terms', { name: licenseName(license) })
+  i18n.t('models:terms', { name: formatLicense(license) })

@@ -94,13 +94,18 @@ function Account({ caller }: { caller: CallerSafety }) {
   )
 }
 
+/** A limit that nobody can reach, as the host's own keys have it, is none to a person. */
+const BOUNDLESS_TRM = 10n ** 15n
+
 function Budget({ label, gauge }: { label: string; gauge: CallerSafety['hourTrm'] }) {
   const { t } = useTranslation('safety')
   return (
     <div className="stat gauge" data-full={gauge.fullness >= 1}>
       <dt>{label}</dt>
       <dd>
-        {t('accounts.of', { used: groupDigits(gauge.used), limit: formatTrm(gauge.limit) })}
+        {BigInt(gauge.limit) >= BOUNDLESS_TRM
+          ? t('accounts.uncounted', { used: formatTrm(gauge.used) })
+          : t('accounts.of', { used: groupDigits(gauge.used), limit: formatTrm(gauge.limit) })}
         {gauge.fullness >= 1 ? <span className="gauge__full"> {t('accounts.usedUp')}</span> : null}
         <Share of={gauge.fullness} total={1} />
       </dd>

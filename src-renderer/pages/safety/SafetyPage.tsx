@@ -14,7 +14,7 @@ export function SafetyPage() {
   useFreshViews()
   return (
     <div className="safety-page">
-      <header className="page-head">
+      <header className="page__head">
         <h1>{t('title')}</h1>
         <p className="muted">{t('lead')}</p>
       </header>

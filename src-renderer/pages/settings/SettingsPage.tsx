@@ -63,7 +63,7 @@ export function SettingsPage() {
   useFreshViews()
   return (
     <div className="settings-page">
-      <header className="page-head">
+      <header className="page__head">
         <h1>{t('title')}</h1>
         <p className="muted">{t('lead')}</p>
       </header>

@@ -1,5 +1,6 @@
 import { CircleCheck, Footprints } from 'lucide-react'
 import type { WalletView } from '../../../src-preload/contract/index.ts'
+import { withReadableTimes } from '../../format/index.ts'
 import { hostWords, useTranslation } from '../../i18n/index.ts'
 import { useWallet } from '../../stores/context.tsx'
 import { Badge, Button, Card, ErrorState } from '../../widgets/index.ts'
@@ -26,7 +27,7 @@ export function NextStepPanel({ view }: { view: WalletView }) {
           <p className="next__sentence" role="status">
             {nextStep === null
               ? t('next.nothing')
-              : hostWords(`wallet.nextStep.${nextActionOf(view)}`, nextStep)}
+              : withReadableTimes(hostWords(`wallet.nextStep.${nextActionOf(view)}`, nextStep))}
           </p>
           <p className="muted">
             {standing.sentence} {t('next.welcome', { state: t(`next.welcomeStates.${welcomeLoan}`) })}

@@ -207,7 +207,7 @@ function Terms({ terms, days, disabled, onChange }: TermsProps) {
     <fieldset className="terms" disabled={disabled}>
       <legend>{t('stake.term')}</legend>
       {terms.map((term) => (
-        <label key={term.days} className="terms__term">
+        <label key={term.days} className="option-card">
           <input type="radio" name={name} checked={term.days === days} onChange={() => onChange(term.days)} />
           <span>
             <strong>{t('stake.days', { count: term.days })}</strong>
