@@ -229,16 +229,19 @@ describe('a cheat among hosts', () => {
     await eventually(async () => cheat.net.peers().includes(asking.ready.nodeId), 60_000)
     return cheat
   }
+  /** Until it has been heard, gossipsub knows nobody to send to. */
+  const heard = (cheat: Cheat, model: string) =>
+    eventually(async () => {
+      await cheat.net.publish('signals', temptingSignal(cheat, model, Date.now()))
+      return (await peersOf(asking)).peers.some(({ models }) => models.includes(model))
+    })
   const isBanned = ({ net }: Cheat) => bannedBy(directoryOf('asking')).includes(net.nodeId)
   afterAll(() => Promise.all(cheats.map(({ net }) => net.close())))
 
   it('who asks more than it has signed is paid nothing, and banned with its own two signatures', async () => {
     const liar = await joined()
     quoteAbovePrice(liar, 'bargain')
-    await eventually(async () => {
-      await liar.net.publish('signals', temptingSignal(liar, 'bargain', Date.now()))
-      return (await peersOf(asking)).peers.some(({ models }) => models.includes('bargain'))
-    })
+    await heard(liar, 'bargain')
     await expect(asking.client.chat.completions.create({ ...question, model: 'bargain' })).rejects.toThrow()
     const { disputes } = (await (await asking.api('/tirami/mesh/disputes')).json()) as {
       disputes: { provider: string; reason: string }[]
@@ -266,9 +269,9 @@ describe('a cheat among hosts', () => {
 
   it('who floods is banned, and the others go on', async () => {
     const flooder = await joined()
-    // Signals that are sound, and as long as they may be: more bytes in a second than a node has.
-    for (let message = 0; message < 400; message++) {
-      await flooder.net.publish('signals', temptingSignal(flooder, 'flood', Date.now() + message, 256))
+    await heard(flooder, 'flood')
+    for (let message = 0; message < 6_000 && !isBanned(flooder); message++) {
+      await flooder.net.publish('signals', temptingSignal(flooder, 'flood', Date.now() + message))
     }
     await eventually(async () => isBanned(flooder))
     const answer = await asking.client.chat.completions.create(question)

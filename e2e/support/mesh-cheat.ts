@@ -35,7 +35,7 @@ export async function joinAsCheat(network: string, hosts: readonly HostProcess[]
 const layer = { count: 1, headCount: 1, keyLength: 8, valueLength: 8, windowTokens: null }
 
 /** A tenth of everybody's price, and a hundred free places. */
-export function temptingSignal({ key }: Cheat, model: string, seq: number, layers = 1): Uint8Array {
+export function temptingSignal({ key }: Cheat, model: string, seq: number): Uint8Array {
   return sealEnvelope(key, seq, {
     kind: 'signal',
     expiresAtMs: seq + 40_000,
@@ -46,7 +46,7 @@ export function temptingSignal({ key }: Cheat, model: string, seq: number, layer
       {
         id: model,
         contextTokens: 4096,
-        cost: { activeMatmulParameters: '1000', layers: Array.from({ length: layers }, () => layer) },
+        cost: { activeMatmulParameters: '1000', layers: [layer] },
         toolCallFormat: null,
         weights: null,
         demonstration: true,
