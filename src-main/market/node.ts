@@ -4,6 +4,7 @@ import { hexFromBytes } from '../kernel/index.ts'
 import type { SignedTrade } from '../ledger/index.ts'
 import {
   type Channel,
+  CONDUCT_RULES,
   Conduct,
   type Envelope,
   type Fault,
@@ -84,6 +85,8 @@ const BEAT_MS = 10_000
 const SIGNAL_LIFE_MS = 45_000
 /** Changes are told at most this often. */
 const ANNOUNCE_PAUSE_MS = 500
+/** Signals of one host, by whatever way they come: twice as many as it has reason to send. */
+const SIGNAL_RULES = { ...CONDUCT_RULES, rate: { perSecond: 4, burst: 40 } }
 const ANSWER_WITHIN_MS = 10_000
 const LOG_PAGE_MAX = 64
 /** Trades that are fetched from one host at a time. */
@@ -112,6 +115,7 @@ export class MarketNode {
   readonly #registry = new PeerRegistry()
   readonly #observatory = new Observatory()
   readonly #conduct: Conduct
+  readonly #pace = new Conduct([], SIGNAL_RULES)
   readonly #replay: ReplayWindow
   readonly #seller: Seller
   readonly gossip: Gossip
@@ -438,6 +442,11 @@ export class MarketNode {
     const freshness = this.#replay.accept(origin, seq, nowMs)
     if (freshness === 'replayed') this.#fault(from, 'replayed')
     if (freshness !== 'fresh') return 'ignore'
+    // A flood comes by way of all neighbours, and from none of them too much; it has one signature.
+    if (!this.#pace.allow(origin, bytes.length, nowMs)) {
+      this.#fault(origin, 'flooding')
+      return 'ignore'
+    }
     const signal = readBody(PriceSignal, body)
     if (!signal || signal.expiresAtMs > seq + SIGNAL_LIFE_MAX_MS) {
       this.#fault(origin, 'malformed')

@@ -123,7 +123,8 @@ async function startNode(options: Libp2pOptions): Promise<Node> {
             // Hosts of one home share an address; so do those on the loopback.
             IPColocationFactorWhitelist: new Set(['127.0.0.1', '::1']),
           },
-          scoreThresholds: { gossipThreshold: -20, publishThreshold: -40, graylistThreshold: -80 },
+          // Who is not heard at all can do no more wrong, and would never be banned: that is for `isBanned`, at −100.
+          scoreThresholds: { gossipThreshold: -20, publishThreshold: -40, graylistThreshold: -100 },
         }),
         ...(natTraversal
           ? { dcutr: dcutr(), upnp: uPnPNAT({ autoConfirmAddress: true }), relay: relayForOthers() }
