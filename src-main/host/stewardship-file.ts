@@ -97,7 +97,8 @@ export function openOwnerFile({ directory, initial = [], onEvent }: OwnerFileOpt
       if (!reading.ok) return
       if (text !== seenText || problem) write(path, text)
       seenText = text
-      seenMark = markOf(path)
+      // Looked at once more: somebody may have written between this write and a look at its date.
+      seenMark = null
       accept(text, reading.values, source)
     },
   }
