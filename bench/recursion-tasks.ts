@@ -172,9 +172,10 @@ interface TrainedCheckpoint extends Checkpoint {
   readonly teraflop: number
 }
 
-/** The weights that ship are of one seed, which need not be trained again. */
-function shipped(name: string): TrainedCheckpoint {
+/** The weights that ship, where they are of this seed: they need not be trained again. */
+function shipped(name: string, seed: number): TrainedCheckpoint | null {
   const checkpoint = readCheckpoint(name)
+  if (checkpoint.manifest.seed !== seed) return null
   const { trainingMinutesOfTwoCores: minutes, trainingTeraflop: teraflop } = checkpoint.manifest.metrics
   if (typeof minutes !== 'number' || typeof teraflop !== 'number') throw new Error(`${name} says no cost`)
   return { ...checkpoint, minutes, teraflop }
@@ -194,8 +195,7 @@ async function trained(name: string, seed: number): Promise<TrainedCheckpoint> {
 
 export async function trainAnew(name: string, seed: number, ships: boolean): Promise<TrainingFigures> {
   console.log(`${name}, seed ${seed}`)
-  const isShipped = ships && readCheckpoint(name).manifest.seed === seed
-  const checkpoint = isShipped ? shipped(name) : await trained(name, seed)
+  const checkpoint = (ships ? shipped(name, seed) : null) ?? (await trained(name, seed))
   const { minutes, teraflop } = checkpoint
   const { trainingSteps: steps, sha256 } = checkpoint.manifest
   console.log(`  trained in ${minutes.toFixed(1)} minutes of two cores, sha256 ${sha256}`)

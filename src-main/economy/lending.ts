@@ -1,6 +1,13 @@
 import { type CreditFacts, creditScore, maxBorrowTrm, offeredRatePerHour } from './credit.ts'
 import type { EconomyEvent, EventOf } from './events.ts'
-import { type LoanTerms, loanIdOf, loanInterestTrm, type SignedLoan, signedLoanProblem } from './loan.ts'
+import {
+  type LoanTerms,
+  loanIdOf,
+  loanInterestTrm,
+  loanTermsIn,
+  type SignedLoan,
+  signedLoanProblem,
+} from './loan.ts'
 import { type Parameters, RULE_PARAMETERS } from './parameters.ts'
 import { applyPool, type LendingState, type PoolView, poolView } from './pool.ts'
 import { refusal } from './refusal.ts'
@@ -243,24 +250,13 @@ export function overdueLoans(state: LendingState, nowMs: number): string[] {
 }
 
 function opened(state: LendingState, event: EventOf<'loan.opened'>): LendingState {
-  const { loanId, lender, borrower, ratePerHour, termHours, createdAtMs, dueAtMs, atMs } = event
-  const principalTrm = BigInt(event.principalTrm)
-  const collateralTrm = BigInt(event.collateralTrm)
-  const terms = {
-    lender,
-    borrower,
-    principalTrm,
-    ratePerHour,
-    termHours,
-    collateralTrm,
-    createdAtMs,
-    dueAtMs,
-  }
+  const { loanId, atMs } = event
+  const terms = loanTermsIn(event)
   const { LENDING_VELOCITY_WINDOW_MS: windowMs } = RULE_PARAMETERS
   const openedAtMs = limiterMs(state.recentOpeningsMs, atMs)
   return {
     ...state,
-    lentTrm: state.lentTrm + principalTrm,
+    lentTrm: state.lentTrm + terms.principalTrm,
     loans: tableSet(state.loans, loanId, terms),
     recentOpeningsMs: [...state.recentOpeningsMs.filter((then) => openedAtMs - then < windowMs), openedAtMs],
   }

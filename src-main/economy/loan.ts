@@ -7,6 +7,7 @@ import {
   sha256,
   verifyStrict,
 } from '../kernel/index.ts'
+import type { EventOf } from './events.ts'
 import { Count, Hex32, Millis, SignatureHex, Whole } from './schema.ts'
 import { HOUR_MS } from './types.ts'
 import { f64be, u64be } from './wire.ts'
@@ -22,6 +23,14 @@ export interface LoanTerms {
   collateralTrm: bigint
   createdAtMs: number
   dueAtMs: number
+}
+
+/** The terms that a record of an opened loan carries. */
+export function loanTermsIn(event: EventOf<'loan.opened' | 'peerloan.opened'>): LoanTerms {
+  const { lender, borrower, ratePerHour, termHours, createdAtMs, dueAtMs } = event
+  const principalTrm = BigInt(event.principalTrm)
+  const collateralTrm = BigInt(event.collateralTrm)
+  return { lender, borrower, principalTrm, ratePerHour, termHours, collateralTrm, createdAtMs, dueAtMs }
 }
 
 export const LoanTermsCodec = z.strictObject({

@@ -6,6 +6,7 @@ import {
   LoanTermsCodec,
   loanIdOf,
   loanInterestTrm,
+  loanTermsIn,
   type SignedLoan,
   signedLoanProblem,
 } from './loan.ts'
@@ -274,20 +275,8 @@ export function applyPeerLoans(state: PeerLoansState, event: EconomyEvent): Peer
 }
 
 function opened(state: PeerLoansState, event: EventOf<'peerloan.opened'>): PeerLoansState {
-  const { loanId, lender, borrower, ratePerHour, termHours, createdAtMs, dueAtMs, atMs } = event
-  const { lenderSignature, borrowerSignature } = event
-  const principalTrm = BigInt(event.principalTrm)
-  const collateralTrm = BigInt(event.collateralTrm)
-  const terms = {
-    lender,
-    borrower,
-    principalTrm,
-    ratePerHour,
-    termHours,
-    collateralTrm,
-    createdAtMs,
-    dueAtMs,
-  }
+  const { loanId, lenderSignature, borrowerSignature, atMs } = event
+  const terms = loanTermsIn(event)
   const loan: PeerLoan = { terms, lenderSignature, borrowerSignature, status: 'active', atMs }
   return { loans: tableSet(state.loans, loanId, loan) }
 }
