@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { verifyLedger } from '../src-main/ledger/index.ts'
+import { temptingSignal } from '../src-main/market/testing/tempting-signal.ts'
 import { writeTinyGguf } from '../src-main/models/testing/tiny-gguf.ts'
 import { TEXT_ANSWER, writeAssistantModel } from './support/assistant-model.ts'
 import { eventually, type HostProcess, root, temporaryDirectory } from './support/host.ts'
@@ -21,7 +22,7 @@ import {
   tradesWithHosts,
   whenServing,
 } from './support/mesh.ts'
-import { type Cheat, joinAsCheat, originOf, quoteAbovePrice, temptingSignal } from './support/mesh-cheat.ts'
+import { CHEAP, type Cheat, joinAsCheat, originOf, quoteAbovePrice } from './support/mesh-cheat.ts'
 
 const data = temporaryDirectory()
 const network = networkName()
@@ -232,7 +233,7 @@ describe('a cheat among hosts', () => {
   /** Until it has been heard, gossipsub knows nobody to send to. */
   const heard = (cheat: Cheat, model: string) =>
     eventually(async () => {
-      await cheat.net.publish('signals', temptingSignal(cheat, model, Date.now()))
+      await cheat.net.publish('signals', temptingSignal(cheat.key, model, Date.now(), CHEAP))
       return (await peersOf(asking)).peers.some(({ models }) => models.includes(model))
     })
   const isBanned = ({ net }: Cheat) => bannedBy(directoryOf('asking')).includes(net.nodeId)
@@ -271,7 +272,7 @@ describe('a cheat among hosts', () => {
     const flooder = await joined()
     await heard(flooder, 'flood')
     for (let message = 0; message < 6_000 && !isBanned(flooder); message++) {
-      await flooder.net.publish('signals', temptingSignal(flooder, 'flood', Date.now() + message))
+      await flooder.net.publish('signals', temptingSignal(flooder.key, 'flood', Date.now() + message, CHEAP))
     }
     await eventually(async () => isBanned(flooder))
     const answer = await asking.client.chat.completions.create(question)

@@ -32,30 +32,10 @@ export async function joinAsCheat(network: string, hosts: readonly HostProcess[]
   return { key: keyPairFromSeed(seed), net, overheard }
 }
 
-const layer = { count: 1, headCount: 1, keyLength: 8, valueLength: 8, windowTokens: null }
-
-/** A tenth of everybody's price, and a hundred free places. */
-export function temptingSignal({ key }: Cheat, model: string, seq: number): Uint8Array {
-  return sealEnvelope(key, seq, {
-    kind: 'signal',
-    expiresAtMs: seq + 40_000,
-    addresses: [],
-    features: [],
-    price: { multiplierMicro: '100000', feeMicro: '0' },
-    models: [
-      {
-        id: model,
-        contextTokens: 4096,
-        cost: { activeMatmulParameters: '1000', layers: [layer] },
-        toolCallFormat: null,
-        weights: null,
-        demonstration: true,
-      },
-    ],
-    load: { running: 0, queued: 0, slots: 100 },
-    latencyHintMs: 1,
-    log: { size: 0, rootHex: 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855' },
-  })
+/** What a model of a thousand weights costs. */
+export const CHEAP = {
+  activeMatmulParameters: '1000',
+  layers: [{ count: 1, headCount: 1, keyLength: 8, valueLength: 8, windowTokens: null }],
 }
 
 /** Length of what stands before the body of a signed message: version, origin, number, signature. */

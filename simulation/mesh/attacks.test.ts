@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { hexFromBytes, type KeyPair } from '../../src-main/kernel/index.ts'
+import { temptingSignal } from '../../src-main/market/testing/tempting-signal.ts'
 import { MemoryNetwork, type Net, sealEnvelope } from '../../src-main/mesh/index.ts'
 import { keyNumber } from '../keys.ts'
 import { SeededRandom } from '../random.ts'
@@ -56,32 +57,6 @@ beforeEach(async () => {
 const isBanned = () => buyer.market.node.isBanned(attacker.publicKeyHex)
 const reasons = () => buyer.books.mesh.disputes().map(({ reason }) => reason)
 
-const layer = { count: 8, headCount: 4, keyLength: 64, valueLength: 64, windowTokens: null }
-
-/** Half the price of everybody else, and a hundred free places. */
-function temptingSignal(seq: number): Uint8Array {
-  return sealEnvelope(attacker, seq, {
-    kind: 'signal',
-    expiresAtMs: seq + 40_000,
-    addresses: [],
-    features: [],
-    price: { multiplierMicro: '100000', feeMicro: '0' },
-    models: [
-      {
-        id: MODEL,
-        contextTokens: 4096,
-        cost: { activeMatmulParameters: '1500000000', layers: [layer] },
-        toolCallFormat: null,
-        demonstration: true,
-        weights: null,
-      },
-    ],
-    load: { running: 0, queued: 0, slots: 100 },
-    latencyHintMs: 1,
-    log: { size: 0, rootHex: 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855' },
-  })
-}
-
 /** Answers `begin` with a quote at this price, and what it is accepted with by `then`. */
 function sellBadly(
   multiplierMicro: string,
@@ -112,7 +87,7 @@ function sellBadly(
 
 /** The buyer hears the tempting signal, and asks. */
 async function tempt() {
-  await hostile.publish('signals', temptingSignal(scheduler.nowMs()))
+  await hostile.publish('signals', temptingSignal(attacker, MODEL, scheduler.nowMs()))
   await scheduler.pass(1_000)
   expect(buyer.market.rank({ model: MODEL, maxTokens: 8, mode: 'balanced' })[0]?.peer.nodeId).toBe(
     hostile.nodeId,
@@ -167,7 +142,7 @@ describe('a hostile node', () => {
 
   it('that floods is dropped and banned, and the others go on', async () => {
     for (let message = 0; message < 3_000; message++) {
-      await hostile.publish('signals', temptingSignal(scheduler.nowMs() + message))
+      await hostile.publish('signals', temptingSignal(attacker, MODEL, scheduler.nowMs() + message))
       if (message % 500 === 499) await scheduler.pass(20)
     }
     await scheduler.pass(1_000)
