@@ -1,7 +1,7 @@
 // Layers of the recursive network: gain-free norms, packed SwiGLU, group sums, depthwise convolution and the losses.
 // Matrices are row-major f32; `columns` and `count` are multiples of 4. A sample holds `tokens` consecutive rows.
 
-import { exp4, sumLanes } from './math'
+import { exp4, maxLanes, sumLanes } from './math'
 
 /** y = a + b, elementwise. */
 export function sumOfTwo(a: usize, b: usize, y: usize, count: usize): void {
@@ -198,6 +198,26 @@ export function gatedBackward(x: usize, dy: usize, rows: usize, columns: usize):
   }
 }
 
+/** y += scale·x for `bytes` of a row, four vectors at a time and inline, which the compilers do not do by themselves. */
+@inline
+function addScaled(y: usize, x: usize, scale: v128, bytes: usize): void {
+  const end = y + bytes
+  const unrolledEnd = y + (bytes & ~63)
+  while (y < unrolledEnd) {
+    v128.store(y, f32x4.add(v128.load(y), f32x4.mul(v128.load(x), scale)))
+    v128.store(y, f32x4.add(v128.load(y, 16), f32x4.mul(v128.load(x, 16), scale)), 16)
+    v128.store(y, f32x4.add(v128.load(y, 32), f32x4.mul(v128.load(x, 32), scale)), 32)
+    v128.store(y, f32x4.add(v128.load(y, 48), f32x4.mul(v128.load(x, 48), scale)), 48)
+    y += 64
+    x += 64
+  }
+  while (y < end) {
+    v128.store(y, f32x4.add(v128.load(y), f32x4.mul(v128.load(x), scale)))
+    y += 16
+    x += 16
+  }
+}
+
 /** y[s, group[t]] += scale·x[s, t] after clearing y [samples, groups, columns]; `group` is i32 [tokens]. */
 export function groupSum(
   x: usize,
@@ -214,10 +234,7 @@ export function groupSum(
   memory.fill(y, 0, samples * groups * bytes)
   for (let sample: usize = 0; sample < samples; sample++) {
     for (let token: usize = 0; token < tokens; token++) {
-      const target = y + <usize>load<i32>(group + token * 4) * bytes
-      for (let j: usize = 0; j < bytes; j += 16) {
-        v128.store(target + j, f32x4.add(v128.load(target + j), f32x4.mul(v128.load(x + j), scale4)))
-      }
+      addScaled(y + <usize>load<i32>(group + token * 4) * bytes, x, scale4, bytes)
       x += bytes
     }
     y += groups * bytes
@@ -239,10 +256,7 @@ export function groupSpread(
   const scale4 = f32x4.splat(scale)
   for (let sample: usize = 0; sample < samples; sample++) {
     for (let token: usize = 0; token < tokens; token++) {
-      const source = x + <usize>load<i32>(group + token * 4) * bytes
-      for (let j: usize = 0; j < bytes; j += 16) {
-        v128.store(y + j, f32x4.add(v128.load(y + j), f32x4.mul(v128.load(source + j), scale4)))
-      }
+      addScaled(y, x + <usize>load<i32>(group + token * 4) * bytes, scale4, bytes)
       y += bytes
     }
     x += groups * bytes
@@ -422,13 +436,16 @@ export function argMaxRows(x: usize, result: usize, rows: usize, columns: usize,
 }
 
 /** s(v) = v + 1 for v >= 0, else 1 / (1 - v). */
-function stableScore(value: f32): f32 {
-  return value >= 0 ? value + 1 : 1 / (1 - value)
+function stableScore4(value: v128): v128 {
+  const one = f32x4.splat(1)
+  const distance = f32x4.add(one, f32x4.abs(value))
+  const inverse = f32x4.div(one, distance)
+  return v128.bitselect(distance, inverse, f32x4.ge(value, f32x4.splat(0)))
 }
 
 /**
  * Cross-entropy of stable-max (Prieto et al. 2025) over the first `classes` of `columns` logits, weighted by row. The
- * logits become their gradient, zero beyond `classes`; `targetProbabilities` gets p at the target. Sums in double.
+ * logits become their gradient, zero beyond `classes`; `targetProbabilities` gets p at the target.
  */
 export function stableMaxCrossEntropy(
   logits: usize,
@@ -439,24 +456,30 @@ export function stableMaxCrossEntropy(
   columns: usize,
   classes: usize,
 ): void {
+  const bytes = columns * 4
+  const one = f32x4.splat(1)
   for (let row: usize = 0; row < rows; row++) {
-    let total: f64 = 0
-    for (let i: usize = 0; i < classes; i++) total += stableScore(load<f32>(logits + i * 4))
-    const target = <usize>load<i32>(targets + row * 4)
-    const targetScore: f64 = stableScore(load<f32>(logits + target * 4))
-    store<f32>(targetProbabilities + row * 4, <f32>(targetScore / total))
-    const weight: f64 = load<f32>(weights + row * 4)
-    for (let i: usize = 0; i < columns; i++) {
-      let gradient: f64 = 0
-      if (i < classes) {
-        const value = load<f32>(logits + i * 4)
-        const score: f64 = stableScore(value)
-        const slope: f64 = value >= 0 ? 1 : score * score
-        gradient = weight * slope * (1 / total - (i === target ? 1 / targetScore : 0))
-      }
-      store<f32>(logits + i * 4, <f32>gradient)
+    // Beyond the classes, what has a score and a slope of zero.
+    for (let i = classes; i < columns; i++) store<f32>(logits + i * 4, -Infinity)
+    let scores = f32x4.splat(0)
+    for (let j: usize = 0; j < bytes; j += 16) {
+      scores = f32x4.add(scores, stableScore4(v128.load(logits + j)))
     }
-    logits += columns * 4
+    const inverseTotal: f32 = 1 / sumLanes(scores)
+    const target = logits + <usize>load<i32>(targets + row * 4) * 4
+    const score: f32 = f32x4.extract_lane(stableScore4(v128.load_splat<f32>(target)), 0)
+    store<f32>(targetProbabilities + row * 4, score * inverseTotal)
+    const weight = load<f32>(weights + row * 4)
+    const factor = f32x4.splat(weight * inverseTotal)
+    const slopeRoot: f32 = score < 1 ? score : 1
+    const targetGradient: f32 = weight * slopeRoot * slopeRoot * (inverseTotal - 1 / score)
+    for (let j: usize = 0; j < bytes; j += 16) {
+      // The slope is 1 from zero on, and the squared score below, where the score is below 1.
+      const capped = f32x4.pmin(stableScore4(v128.load(logits + j)), one)
+      v128.store(logits + j, f32x4.mul(factor, f32x4.mul(capped, capped)))
+    }
+    store<f32>(target, targetGradient)
+    logits += bytes
   }
 }
 
@@ -472,9 +495,11 @@ export function softMaxClassCrossEntropy(
 ): void {
   const bytes = columns * 4
   for (let row: usize = 0; row < rows; row++) {
-    let largest = load<f32>(logits)
-    for (let i: usize = 1; i < classes; i++) largest = max(largest, load<f32>(logits + i * 4))
-    const shift = f32x4.splat(largest)
+    // Beyond the classes, what is never the largest.
+    for (let i = classes; i < columns; i++) store<f32>(logits + i * 4, -Infinity)
+    let largest4 = v128.load(logits)
+    for (let j: usize = 16; j < bytes; j += 16) largest4 = f32x4.pmax(largest4, v128.load(logits + j))
+    const shift = f32x4.splat(maxLanes(largest4))
     for (let j: usize = 0; j < bytes; j += 16) {
       v128.store(logits + j, exp4(f32x4.sub(v128.load(logits + j), shift)))
     }
