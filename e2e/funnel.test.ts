@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Lead, type Opportunity, TASKS } from '../src-main/recursion/index.ts'
+import { readTelemetry, verifyTelemetry } from '../src-main/telemetry/index.ts'
 import { root, temporaryDirectory } from './support/host.ts'
 
 // The quick variant of `npm run funnel`, end to end: training, baselines, a real host with its language model, sentinel and
@@ -171,6 +172,24 @@ describe('npm run funnel -- --quick', () => {
         const cost = bookedTrm ?? flopPerDecision / 1e9
         expect(profitPer100.value).toBeCloseTo(100 * (conversion.rate * results.options.valueTrm - cost), 6)
       }
+    }
+  })
+
+  it('leaves its summaries in a hash-chained log', async () => {
+    const directory = join(out.path, 'telemetry')
+    expect(await verifyTelemetry(directory)).toMatchObject({ ok: true, events: results.funnels.length })
+    const summaries = new Map<unknown, unknown>()
+    for await (const { payload } of readTelemetry(directory)) {
+      summaries.set(payload.simulation, payload.strategies)
+    }
+    for (const { funnel, policies } of results.funnels) {
+      const strategies = summaries.get(funnel.name) as Record<string, Record<string, number>>
+      expect(Object.keys(strategies)).toHaveLength(policies.length)
+      const { conversion, flopPerDecision } = policy(funnel.name, 'recursive model')
+      const { attempts, conversions, total_cost = 0, gmv = 0, profit } = strategies['recursive-model'] ?? {}
+      expect([attempts, conversions]).toEqual([conversion.count, conversion.successes])
+      expect(total_cost).toBeCloseTo((conversion.count * flopPerDecision) / 1e9, 6)
+      expect([gmv, profit]).toEqual([conversion.successes * results.options.valueTrm, gmv - total_cost])
     }
   })
 

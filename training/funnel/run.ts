@@ -1,6 +1,6 @@
 // Trains the recursive model on the two conversion funnels, sets it beside baselines and the served language model, sells
 // its answers through a real host, runs it under sentinel and thermostat, and writes a report: report.md, report.html,
-// results.json.
+// results.json; and its summaries as telemetry.
 // Usage: npm run funnel [-- --quick] [--out FOLDER] [--seeds 1,2,3] [--test-seed S] [--count N] [--sold N] [--asked N]
 //          [--watts W] [--value-trm V] [--threads N]
 
@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util'
 
 import { htmlReport, markdownReport, resultsJson } from './report.ts'
 import { runStudy, type StudyOptions } from './study.ts'
+import { recordSummaries } from './summary.ts'
 
 /** Seed of the questions; nothing was chosen by looking at them. */
 const TEST_SEED = 20_261_129
@@ -77,4 +78,5 @@ const write = (name: string, text: string): void => writeFileSync(join(values.ou
 write('results.json', `${JSON.stringify(resultsJson(study), null, 1)}\n`)
 write('report.md', markdownReport(study))
 write('report.html', htmlReport(study))
-console.log(`written: ${join(values.out, 'report.md')}, report.html, results.json`)
+await recordSummaries(join(values.out, 'telemetry'), study)
+console.log(`written: ${join(values.out, 'report.md')}, report.html, results.json, telemetry`)

@@ -110,7 +110,7 @@ const scoresOf = (items: Items, answers: readonly unknown[]): Outcomes =>
 const rateOf = (outcomes: Outcomes): Proportion =>
   proportion(outcomes.filter((outcome) => outcome === 1).length, outcomes.length)
 
-const FLOP_PER_TRM = 1e9
+export const FLOP_PER_TRM = 1e9
 
 async function studyFunnel(
   funnel: Funnel,

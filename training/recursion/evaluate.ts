@@ -1,7 +1,6 @@
 // Accuracy on questions that no training set holds, with Wilson 95 % intervals, by supervision step.
-// With --gated, the policy that the host uses: few steps first, a noisy council only where they do not suffice.
-// Usage: node training/recursion/evaluate.ts TASK [--count N] [--steps N] [--side N] [--gated] [--judge head|rules]
-//          [--reflex N] [--rollouts N] [--rollout-steps N] [--deviation X] [--halt P] [--patience N]
+// With --effort, the policy that the host sells by that name: few steps first, a noisy council where they do not suffice.
+// Usage: node training/recursion/evaluate.ts TASK [--count N] [--side N] [--steps N | --effort low|medium|high]
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -11,6 +10,8 @@ import {
   type Checkpoint,
   type Cycles,
   deliberate,
+  EFFORT_POLICIES,
+  type Effort,
   InferenceEngine,
   loadCheckpoint,
   type Policy,
@@ -209,34 +210,21 @@ function main(): void {
       count: { type: 'string', default: '512' },
       steps: { type: 'string', default: '16' },
       side: { type: 'string' },
-      gated: { type: 'boolean', default: false },
-      judge: { type: 'string', default: 'rules' },
-      reflex: { type: 'string', default: '4' },
-      rollouts: { type: 'string', default: '12' },
-      'rollout-steps': { type: 'string', default: '8' },
-      deviation: { type: 'string', default: '0.2' },
-      halt: { type: 'string', default: '0.5' },
-      patience: { type: 'string', default: '1' },
+      effort: { type: 'string' },
     },
   })
   const task = taskNamed(positionals[0])
   const checkpoint = readCheckpoint(task.name)
   const side = values.side === undefined ? {} : { side: Number(values.side) }
   const count = Number(values.count)
-  if (!values.gated) {
+  if (values.effort === undefined) {
     const options = { count, steps: Number(values.steps), ...side }
     printEvaluation(evaluate(task, checkpoint.model, checkpoint.cycles, options))
     return
   }
-  const policy: Policy = {
-    reflexSteps: Number(values.reflex),
-    rollouts: Number(values.rollouts),
-    rolloutSteps: Number(values['rollout-steps']),
-    deviation: Number(values.deviation),
-    judge: values.judge === 'head' ? 'head' : 'rules',
-    haltProbability: Number(values.halt),
-    patience: Number(values.patience),
-  }
+  const policy = EFFORT_POLICIES[values.effort as Effort]
+  if (!policy)
+    throw new Error(`no effort ${values.effort}; there are ${Object.keys(EFFORT_POLICIES).join(', ')}`)
   const { accuracy, meanSteps, councils, wronglySure } = evaluateGated(task, checkpoint, policy, {
     count,
     ...side,
