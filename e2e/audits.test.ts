@@ -3,7 +3,13 @@ import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readWeights, writeWeights } from '../bench/audit-models.ts'
-import { evidenceFromWire, verifyAuditEvidence, WireAuditEvidence } from '../src-main/market/index.ts'
+import {
+  areIndependent,
+  evidenceFromWire,
+  questionOf,
+  verifyAuditEvidence,
+  WireAuditEvidence,
+} from '../src-main/market/index.ts'
 import { writeAssistantModel } from './support/assistant-model.ts'
 import { eventually, type HostProcess, root, temporaryDirectory } from './support/host.ts'
 import { networkName, openToGuests, peersOf, remoteTrades, startMeshHost } from './support/mesh.ts'
@@ -47,6 +53,7 @@ afterAll(async () => {
 
 interface AuditView {
   audit_id: string
+  provider: string
   verdict: string
   tokens: number
   mean_delta_nats: number | null
@@ -56,7 +63,7 @@ interface AuditView {
 const auditsOf = async (host: HostProcess) =>
   (await (await host.api('/tirami/audits')).json()) as {
     spent_trm: number
-    offers: { node_id: string; state: string; tier: string; excluded: boolean }[]
+    offers: { node_id: string; state: string; tier: string; excluded: boolean; suspected: boolean }[]
     audits: AuditView[]
   }
 
@@ -84,33 +91,50 @@ describe('a host that holds the same file, and serves another', () => {
 
   it('catches one that serves a cheaper quantisation of it, with evidence that others can check', async () => {
     const reputationBefore = await reputationOf(cheating)
-    // One probe in four is of the text alone, which a cheaper quantisation may pass.
-    const results: AuditView[] = []
-    while (results.at(-1)?.verdict !== 'failed' && results.length < 4) {
-      results.push((await (await audit(cheating)).json()) as AuditView)
+    const audited = async () =>
+      (await auditsOf(challenger)).audits.filter(({ provider }) => provider === cheating.ready.nodeId)
+    const until = async (verdict: string) => {
+      // One probe in four is of the text alone, which a cheaper quantisation may pass.
+      for (let probes = 0; probes < 8; probes++) {
+        const found = (await audited()).find((result) => result.verdict === verdict)
+        if (found) return found
+        expect((await audit(cheating)).status).toBe(200)
+      }
+      throw new Error(`no probe was ${verdict}`)
     }
-    const failed = results.at(-1)
-    expect(failed?.verdict).toBe('failed')
+    const suspected = await until('suspected')
+    // Once is not enough, and nobody is shown it.
+    expect(await standing(cheating)).toMatchObject({ suspected: true, excluded: false })
+    expect(await reputationOf(cheating)).toBeGreaterThanOrEqual(reputationBefore)
+    expect(await slashesOf(challenger)).toEqual([])
+    expect((await challenger.api(`/tirami/audits/${suspected.audit_id}/evidence`)).status).toBe(404)
+
+    const failed = await until('failed')
     expect(await standing(cheating)).toMatchObject({ excluded: true })
     expect(await reputationOf(cheating)).toBeLessThan(reputationBefore)
     const route = await challenger.api(`/tirami/route?model=${MODEL}`)
     expect(((await route.json()) as { provider: string }).provider).toBe(honest.ready.nodeId)
 
-    const answer = await challenger.api(`/tirami/audits/${failed?.audit_id}/evidence`)
-    const { evidence } = (await answer.json()) as { evidence: unknown }
-    const verified = verifyAuditEvidence(evidenceFromWire(WireAuditEvidence.parse(evidence)))
-    expect(verified).toMatchObject({
-      ok: true,
-      finding: {
-        challenger: challenger.ready.nodeId,
-        provider: cheating.ready.nodeId,
-        comparison: { verdict: 'failed' },
-      },
+    const answer = await challenger.api(`/tirami/audits/${failed.audit_id}/evidence`)
+    const { evidence } = (await answer.json()) as { evidence: unknown[] }
+    const probes = evidence.map((probe) => {
+      const verified = verifyAuditEvidence(evidenceFromWire(WireAuditEvidence.parse(probe)))
+      if (!verified.ok) throw new Error(verified.reason)
+      const { auditId, request, atMs: askedAtMs, challenger, provider, comparison } = verified.finding
+      const asked = { auditId, question: questionOf(request), askedAtMs }
+      return { asked, who: [challenger, provider], verdict: comparison.verdict }
     })
-    const { events: slashes } = (await (await challenger.api('/tirami/slash-events')).json()) as {
-      events: { node_id: string; reason: string }[]
-    }
-    expect(slashes).toMatchObject([{ node_id: cheating.ready.nodeId, reason: 'audit-fail' }])
+    const who = [challenger.ready.nodeId, cheating.ready.nodeId]
+    expect(probes).toMatchObject([
+      { who, verdict: 'failed' },
+      { who, verdict: 'failed' },
+    ])
+    const [first, second] = probes.map(({ asked }) => asked)
+    expect(first && second && areIndependent(first, second)).toBe(true)
+    expect((await slashesOf(challenger))[0]).toMatchObject({
+      node_id: cheating.ready.nodeId,
+      reason: 'audit-fail',
+    })
   })
 
   it('audits no file that it does not hold, and says so', async () => {
@@ -131,4 +155,8 @@ async function reputationOf(host: HostProcess): Promise<number> {
     peers: { node_id: string; reputation: number }[]
   }
   return peers.find(({ node_id }) => node_id === host.ready.nodeId)?.reputation ?? Number.NaN
+}
+
+async function slashesOf(host: HostProcess): Promise<{ node_id: string; reason: string }[]> {
+  return ((await (await host.api('/tirami/slash-events')).json()) as { events: [] }).events
 }

@@ -13,6 +13,7 @@ import type { JournalEvent, Ledger } from '../ledger/index.ts'
 import {
   type AuditEvidence,
   type AuditStanding,
+  areIndependent,
   auditSecret,
   auditTier,
   type Candidate,
@@ -27,20 +28,25 @@ import {
   type ProbedToken,
   type ProbeKind,
   probeRequest,
+  questionOf,
   type RemoteRequest,
+  SUSPICION_MS,
   verifyAuditEvidence,
+  type WireAuditEvidence,
   wireEvidence,
 } from '../market/index.ts'
 import { AuditBooking } from './audit-buy.ts'
 import type { ModelHolder } from './audit-models.ts'
-import type { AuditRules, JudgedAudit } from './audit-rules.ts'
+import type { AuditRules, JudgedAudit, Suspicion } from './audit-rules.ts'
 import type { EconomyService } from './economy-service.ts'
 import { inOrder } from './in-order.ts'
 import type { Safety } from './safety.ts'
 
 /** What becomes of evidence that another host has shown. */
 export type HeardEvidence =
-  /** Computed again here, and true: it counts as an audit of this host's own. */
+  /** Computed again here, and true: the first probe that fails. */
+  | 'suspected'
+  /** Computed again here, and true, and not the first. */
   | 'confirmed'
   /** Computed again here: the challenger's answer is the wrong one. Whoever signed it lies. */
   | 'refuted'
@@ -54,8 +60,8 @@ export type HeardEvidence =
 export interface Audits {
   view(): AuditsView
   standingOf(nodeId: string): AuditStanding
-  /** The evidence of a failure, as it was kept. */
-  evidence(auditId: string): JudgedAudit['evidence']
+  /** The evidence of a failure, as it was kept: of both probes, the first one first; null where there is none. */
+  evidence(auditId: string): WireAuditEvidence[] | null
   /**
    * Audits one host now. @throws TiramiError MESH_OFF, AUDIT_NOT_HELD (409), AUDIT_UNNAMED (409), NO_PROVIDER (404),
    * AUDIT_BUDGET (409), or why nothing was bought
@@ -64,8 +70,8 @@ export interface Audits {
   /** Something was bought of a host: an audit may follow, by the probability of its tier. */
   bought(nodeId: string, model: string): void
   hear(evidence: AuditEvidence): Promise<HeardEvidence>
-  /** @param listener hears of every failure that may be told to everybody */
-  onEvidence(listener: (evidence: AuditEvidence) => void): void
+  /** @param listener hears of every failure that may be told to everybody: the evidence of both probes */
+  onEvidence(listener: (evidence: readonly AuditEvidence[]) => void): void
   close(): Promise<void>
 }
 
@@ -92,6 +98,8 @@ const RESULTS_SHOWN = 100
 /** A host that was just started has better to do. */
 const FIRST_LOOK_MS = 5 * 60_000
 const LOOK_MS = 60_000
+/** A suspected host is looked at again by itself, not more often than this. */
+const LOOK_AGAIN_MS = 10 * 60_000
 /** A probe does not follow at once on what was bought. */
 const DELAY_MS = { least: 5_000, most: 60_000 }
 const AUDIT_WITHIN_MS = 4 * 60_000
@@ -118,7 +126,7 @@ export function createAudits(ports: AuditPorts): Audits {
   const audited = new Set<string>()
   const waits = new Set<() => void>()
   let hearing = 0
-  let tell: (evidence: AuditEvidence) => void = () => undefined
+  let tell: AuditOrder['tell'] = () => undefined
 
   const later = (afterMs: number, action: () => void): void => {
     const cancel = timers.after(afterMs, () => {
@@ -136,43 +144,56 @@ export function createAudits(ports: AuditPorts): Audits {
       closing.signal.throwIfAborted()
       audited.add(nodeId)
       try {
-        return await runAudit(ports, stock, { nodeId, model, signal: closing.signal, tell })
+        const result = await runAudit(ports, stock, { nodeId, model, signal: closing.signal, tell })
+        if (result.verdict === 'suspected') soon(() => confirm(result))
+        return result
       } finally {
         audited.delete(nodeId)
         ports.onChange()
       }
     })
+  const soon = (action: () => void): void =>
+    later(DELAY_MS.least + random(ports.rng) * (DELAY_MS.most - DELAY_MS.least), action)
+  const confirm = ({ provider, model, weights }: AuditResult): void => {
+    if (standingOf(ports, provider).suspectedWeights.includes(weights)) quietly(provider, model)
+  }
   const look = (): void => {
     later(LOOK_MS, look)
     void holder.refresh().catch(() => undefined)
-    const chance = ports.economy.parameters().AUDIT_SAMPLE_RATE
-    if (ports.budgetTrmPerDay() === 0 || !ports.isIdle() || random(ports.rng) >= chance) return
+    if (ports.budgetTrmPerDay() === 0 || !ports.isIdle()) return
     const offers = offersOf(ports).filter(
       ({ offer }) => offer.weights !== null && holder.holds(offer.weights),
     )
+    const doubted = offers.find(
+      ({ peer, offer }) => isSuspected(ports, peer, offer) && !wasAuditedLately(ports, peer, offer),
+    )
+    if (!doubted && random(ports.rng) >= ports.economy.parameters().AUDIT_SAMPLE_RATE) return
+    const chosen = doubted ?? drawn(offers)
+    if (chosen) quietly(chosen.peer.nodeId, chosen.offer.id)
+  }
+  const drawn = (offers: ReturnType<typeof offersOf>) => {
     const weight = ({ peer }: (typeof offers)[number]) => tierOf(rules, peer).auditProbability
     let left = random(ports.rng) * offers.reduce((sum, offer) => sum + weight(offer), 0)
-    const chosen = offers.find((offer) => {
+    return offers.find((offer) => {
       left -= weight(offer)
       return left < 0
     })
-    if (chosen) quietly(chosen.peer.nodeId, chosen.offer.id)
   }
   later(FIRST_LOOK_MS, look)
   void holder.refresh().catch(() => undefined)
 
   return {
     view: () => viewOf(ports),
-    standingOf: (nodeId) => rules.standingOf(nodeId),
-    evidence: (auditId) => rules.results().find((result) => result.auditId === auditId)?.evidence ?? null,
+    standingOf: (nodeId) => standingOf(ports, nodeId),
+    evidence: (auditId) => evidenceOf(rules.results().find((result) => result.auditId === auditId)),
     audit,
     bought: (nodeId, model) => {
       if (ports.budgetTrmPerDay() === 0 || audited.has(nodeId)) return
       const sold = offersOf(ports).find(({ peer, offer }) => peer.nodeId === nodeId && offer.id === model)
       if (!sold?.offer.weights || !holder.holds(sold.offer.weights)) return
-      if (random(ports.rng) >= tierOf(rules, sold.peer).auditProbability) return
-      const delayMs = DELAY_MS.least + random(ports.rng) * (DELAY_MS.most - DELAY_MS.least)
-      later(delayMs, () => quietly(nodeId, model))
+      const { auditProbability } = tierOf(rules, sold.peer)
+      if (!isSuspected(ports, sold.peer, sold.offer) && random(ports.rng) >= auditProbability) return
+      soon(() => quietly(nodeId, model))
     },
     hear: async (evidence) => {
       if (hearing >= HEARD_MAX) return 'unproven'
@@ -209,7 +230,7 @@ interface AuditOrder {
   nodeId: string
   model: string
   signal: AbortSignal
-  tell(evidence: AuditEvidence): void
+  tell(evidence: readonly AuditEvidence[]): void
 }
 
 /** One audit: compute, commit, buy, open, judge, write down. */
@@ -222,14 +243,19 @@ async function runAudit(
   if (!market) throw meshOff()
   const within = AbortSignal.any([signal, AbortSignal.timeout(AUDIT_WITHIN_MS)])
   const { candidate, weights } = await auditable(ports, market, nodeId, model)
-  const probe = await takeProbe(ports, stock, weights, within)
+  // A doubt is settled by the probe that tells more.
+  const isDoubted = ports.rules.suspicionOf(nodeId, weights) !== null
+  const probe = await takeProbe(ports, stock, { weights, isDoubted, signal: within })
   const secret = auditSecret(ports.rng.bytes(32), probe.expected)
   const left = BigInt(ports.budgetTrmPerDay()) - spentTrm(ports.rules, readClockMs(ports.clock))
   const booking = new AuditBooking(ports, candidate, left)
+  const askedAtMs = readClockMs(ports.clock)
   await market.buy(candidate, probe.request, within, booking, secret)
   const transcript = booking.bought?.transcript ?? null
   const judged = await write(ports, {
     auditId: hexFromBytes(sha256(booking.begin)),
+    askedAtMs,
+    question: questionOf(probe.request),
     challenger: ports.node.publicKeyHex,
     provider: nodeId,
     model,
@@ -239,7 +265,8 @@ async function runAudit(
     costTrm: booking.costTrm,
     evidence: transcript && market.revealAudit(transcript, secret),
   })
-  if (judged.evidence) tell(evidenceFromWire(judged.evidence))
+  const told = evidenceOf(judged)
+  if (told) tell(told.map(evidenceFromWire))
   return resultView(judged)
 }
 
@@ -266,29 +293,34 @@ const NO_CHOICE: Rng = { bytes: (length) => new Uint8Array(length) }
 async function takeProbe(
   { holder, rng }: AuditPorts,
   stock: Map<string, Probe[]>,
-  weights: string,
-  signal: AbortSignal,
+  { weights, isDoubted, signal }: { weights: string; isDoubted: boolean; signal: AbortSignal },
 ): Promise<Probe> {
   const ready = stock.get(weights) ?? []
   stock.set(weights, ready)
-  if (ready.length === 0) {
-    const requests = Array.from({ length: STOCK }, () => probeRequest(rng, 'logprobs'))
-    const answers = await holder.answer(weights, requests, signal)
-    for (const [index, { tokens, isPlain }] of answers.entries()) {
-      const request = requests[index]
-      if (!request || tokens.length === 0) continue
-      const kind = isPlain && index % TEXT_PROBE_EVERY === TEXT_PROBE_EVERY - 1 ? 'text' : 'logprobs'
-      const { topLogprobs: _asked, ...bare } = request
-      ready.push({ kind, request: kind === 'text' ? bare : request, expected: tokens })
-    }
+  const next = () => {
+    const at = isDoubted ? ready.findIndex(({ kind }) => kind === 'logprobs') : 0
+    return at < 0 ? undefined : ready.splice(at, 1)[0]
   }
-  const probe = ready.shift()
+  const kept = next()
+  if (kept) return kept
+  const requests = Array.from({ length: STOCK }, () => probeRequest(rng, 'logprobs'))
+  const answers = await holder.answer(weights, requests, signal)
+  for (const [index, { tokens, isPlain }] of answers.entries()) {
+    const request = requests[index]
+    if (!request || tokens.length === 0) continue
+    const kind = isPlain && index % TEXT_PROBE_EVERY === TEXT_PROBE_EVERY - 1 ? 'text' : 'logprobs'
+    const { topLogprobs: _asked, ...bare } = request
+    ready.push({ kind, request: kind === 'text' ? bare : request, expected: tokens })
+  }
+  const probe = next()
   if (!probe) throw saysNothing()
   return probe
 }
 
 interface Written {
   auditId: string
+  askedAtMs: number
+  question: string
   challenger: string
   provider: string
   model: string
@@ -300,10 +332,16 @@ interface Written {
   evidence: AuditEvidence | null
 }
 
-/** A failure and what it costs the host are one record. */
+/**
+ * The first probe that fails is a suspicion; a second, independent one is a failure. A failure and what it costs the
+ * host are one record.
+ */
 async function write(ports: AuditPorts, written: Written): Promise<JudgedAudit> {
   const { comparison, evidence, costTrm, ...facts } = written
-  const verdict = comparison?.verdict ?? 'inconclusive'
+  const compared = comparison?.verdict ?? 'inconclusive'
+  const suspicion = ports.rules.suspicionOf(facts.provider, facts.weights)
+  const first = compared === 'failed' && suspicion && areIndependent(suspicion, facts) ? suspicion : null
+  const verdict = compared === 'failed' && !first ? 'suspected' : compared
   const judged = (burnedTrm: bigint): JudgedAudit => ({
     kind: 'audit.judged',
     atMs: readClockMs(ports.clock),
@@ -315,13 +353,14 @@ async function write(ports: AuditPorts, written: Written): Promise<JudgedAudit> 
     costTrm: String(costTrm),
     burnedTrm: String(burnedTrm),
     sentence: sentenceOf(comparison),
-    evidence: verdict === 'failed' && evidence && isShareable(evidence) ? wireEvidence(evidence) : null,
+    evidence: compared === 'failed' && evidence && isShareable(evidence) ? wireEvidence(evidence) : null,
+    ...(first ? { first: { auditId: first.auditId, evidence: first.evidence } } : {}),
   })
   let kept = judged(0n)
-  if (verdict !== 'failed') await ports.ledger.post([kept])
+  if (!first) await ports.ledger.post([kept])
   else {
     await ports.economy.punishFailedAudit(
-      { node: facts.provider, auditId: facts.auditId },
+      { node: facts.provider, auditIds: [first.auditId, facts.auditId] },
       ({ burnedTrm }): JournalEvent[] => {
         kept = judged(burnedTrm)
         return [kept]
@@ -340,25 +379,58 @@ async function judgeHeard(
   const verified = verifyAuditEvidence(evidence)
   if (!verified.ok || verified.finding.comparison.verdict !== 'failed') return 'invalid'
   const { finding } = verified
-  const { auditId, challenger, provider, model, weights, request } = finding
+  const { auditId, challenger, provider, model, weights, request, atMs: askedAtMs } = finding
   if (ports.rules.knows(auditId)) return 'known'
   // What this host serves it knows; that it fails its own audit would say nothing.
   if (provider === ports.node.publicKeyHex || !ports.holder.holds(weights) || !ports.isIdle())
     return 'unproven'
-  const asked = {
+  const withLogprobs = {
     ...request,
     topLogprobs: request.topLogprobs ?? probeRequest(NO_CHOICE, 'logprobs').topLogprobs ?? 0,
   }
-  const [own] = await ports.holder.answer(weights, [asked], signal).catch(() => [])
+  const [own] = await ports.holder.answer(weights, [withLogprobs], signal).catch(() => [])
   if (!own) return 'unproven'
   if (compareAnswers(own.tokens, { tokens: finding.expected }).verdict === 'failed') return 'refuted'
   const comparison = compareTranscript(own.tokens, request, evidence.transcript)
   if (comparison?.verdict !== 'failed') return 'unproven'
   const probe = request.topLogprobs === undefined ? 'text' : 'logprobs'
-  const facts = { auditId, challenger, provider, model, weights, probe, comparison, costTrm: 0n } as const
-  await write(ports, { ...facts, evidence })
-  return 'confirmed'
+  const question = questionOf(request)
+  const asked = { auditId, askedAtMs, question, challenger, provider, model, weights, probe } as const
+  const { verdict } = await write(ports, { ...asked, comparison, costTrm: 0n, evidence })
+  return verdict === 'failed' ? 'confirmed' : 'suspected'
 }
+
+function evidenceOf(judged: JudgedAudit | undefined): WireAuditEvidence[] | null {
+  if (judged?.verdict !== 'failed' || !judged.evidence) return null
+  // From before two were needed.
+  if (!judged.first) return [judged.evidence]
+  return judged.first.evidence && [judged.first.evidence, judged.evidence]
+}
+
+/** A suspicion is forgotten when no second probe could count with it any more. */
+function standingOf({ rules, clock }: AuditPorts, nodeId: string): AuditStanding & AuditCounts {
+  const { suspicions, ...standing } = rules.standingOf(nodeId)
+  const isOpen = ({ askedAtMs }: Suspicion) => readClockMs(clock) - askedAtMs <= SUSPICION_MS
+  return { ...standing, suspectedWeights: suspicions.filter(isOpen).map(({ weights }) => weights) }
+}
+
+interface AuditCounts {
+  passed: number
+  failed: number
+}
+
+const isSuspected = (ports: AuditPorts, { nodeId }: Peer, { weights }: ModelOffer): boolean =>
+  weights !== null && standingOf(ports, nodeId).suspectedWeights.includes(weights)
+
+const wasAuditedLately = ({ rules, clock }: AuditPorts, { nodeId }: Peer, { weights }: ModelOffer): boolean =>
+  rules
+    .results()
+    .some(
+      (result) =>
+        result.provider === nodeId &&
+        result.weights === weights &&
+        readClockMs(clock) - result.atMs < LOOK_AGAIN_MS,
+    )
 
 const offersOf = ({ market }: AuditPorts): { peer: Peer; offer: ModelOffer }[] =>
   (market()?.peers() ?? []).flatMap((peer) => peer.signal.models.map((offer) => ({ peer, offer })))
@@ -366,12 +438,9 @@ const offersOf = ({ market }: AuditPorts): { peer: Peer; offer: ModelOffer }[] =
 const tierOf = (rules: AuditRules, { nodeId, verifiedTrades }: Peer) =>
   auditTier(verifiedTrades, rules.standingOf(nodeId))
 
-function offerView(
-  { rules, holder }: AuditPorts,
-  peer: Peer,
-  offer: ModelOffer,
-): AuditsView['offers'][number] {
-  const { passed, failed, failedWeights } = rules.standingOf(peer.nodeId)
+function offerView(ports: AuditPorts, peer: Peer, offer: ModelOffer): AuditsView['offers'][number] {
+  const { rules, holder } = ports
+  const { passed, failed, failedWeights } = standingOf(ports, peer.nodeId)
   const { id: model, weights } = offer
   const state = weights === null ? 'unnamed' : holder.holds(weights) ? 'auditable' : 'not-held'
   return {
@@ -383,10 +452,12 @@ function offerView(
     passed,
     failed,
     excluded: weights !== null && failedWeights.includes(weights),
+    suspected: isSuspected(ports, peer, offer),
   }
 }
 
-function resultView({ kind: _kind, evidence: _evidence, ...result }: JudgedAudit): AuditResult {
+function resultView({ kind: _kind, evidence: _evidence, first: _first, ...audit }: JudgedAudit): AuditResult {
+  const { askedAtMs: _askedAtMs, question: _question, ...result } = audit
   return result
 }
 

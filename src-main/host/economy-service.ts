@@ -89,7 +89,7 @@ export interface EconomyService {
   rewardTrade(trade: Pick<ObservedTrade, 'provider' | 'ownKey'>): Promise<void>
   /** @param also events for the same record @see punishFailedAudit */
   punishFailedAudit(
-    failed: { node: string; auditId: string },
+    failed: { node: string; auditIds: readonly [string, string] },
     also: (penalty: AuditPenalty) => JournalEvent[],
   ): Promise<void>
   /** The rules' numbers as the votes have left them. */

@@ -59,7 +59,7 @@ import { openWeightHashes, type WeightHashes } from './weights.ts'
 /** Version of the product, as package.json states it. */
 const HOST_VERSION = '0.1.0'
 /** Changes with what the rules keep in a snapshot, too. */
-const FOLD_VERSION = `${HOST_VERSION}+money+mesh+audits+words+statements`
+const FOLD_VERSION = `${HOST_VERSION}+money+mesh+audits+words+statements+suspicions`
 
 /** What an edge (an HTTP server, say) may use of the host. */
 export interface HostServices {

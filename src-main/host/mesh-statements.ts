@@ -57,8 +57,8 @@ export interface MeshStatements extends StatementRules {
   recall(): void
   forked(heads: [Uint8Array, Uint8Array]): void
   unsigned(dispute: Dispute): void
-  /** An audit of this host has failed. */
-  auditFailed(evidence: AuditEvidence): void
+  /** A host has failed an audit of this one: the evidence of both probes. */
+  auditFailed(evidence: readonly AuditEvidence[]): void
   loanOpened(loanId: string): void
   /** Signed by both. */
   loanRepaid(loanId: string, lenderRepaid: string, borrowerRepaid: string): void
@@ -167,7 +167,9 @@ export function createMeshStatements(ports: StatementPorts): MeshStatements {
       tell({ kind: 'unsigned', sent: wireSent, paid: wireTrade(paid), atMs, signature })
     },
     auditFailed: (evidence) => {
-      if (isShareable(evidence)) tell({ kind: 'audit', evidence: wireEvidence(evidence) })
+      // One alone is a suspicion, and nobody's business.
+      if (!evidence.every(isShareable)) return
+      for (const probe of evidence) tell({ kind: 'audit', evidence: wireEvidence(probe) })
     },
     loanOpened: sayLoan,
     loanRepaid: (loanId, lenderRepaid, borrowerRepaid) => {
@@ -301,7 +303,10 @@ async function forceUnsigned(ports: StatementPorts, { sent, atMs }: SaidOf<'unsi
   })
 }
 
-/** That the challenger's answer is the right one evidence does not show: it counts once it was computed here. */
+/**
+ * That the challenger's answer is the right one evidence does not show: a failing probe counts once it was computed here,
+ * and two are needed as in an audit of one's own.
+ */
 async function forceAudit({ audits }: StatementPorts, { evidence }: SaidOf<'audit'>) {
   const heard = audits ? await audits.hear(evidenceFromWire(evidence)) : 'unproven'
   return heard === 'unproven' ? 'This host cannot compute the answer again now.' : null

@@ -16,6 +16,8 @@ const DOMAIN = utf8('tirami-audit-v1\0')
 /** Evidence is small enough to be told to everybody. */
 export const AUDIT_EVIDENCE_BYTES_MAX = 24 * 1024
 const TOKENS_MAX = 64
+/** Two failing probes count together when this much time lies between their questions at most. */
+export const SUSPICION_MS = 7 * 86_400_000
 /** Thousandths of a nat: finer differences mean nothing. */
 const LOGPROB_STEPS = 1_000
 
@@ -136,6 +138,38 @@ export function verifyAuditEvidence({ transcript, reveal }: AuditEvidence): Veri
     ok: true,
     finding: { auditId, challenger, provider, model, weights, atMs, request, expected, comparison },
   }
+}
+
+/** What tells one probe of a host from another one of the same file. */
+export interface AskedProbe {
+  auditId: string
+  /** `questionOf` its request. */
+  question: string
+  /** When it was asked, by its challenger's clock. */
+  askedAtMs: number
+}
+
+/** SHA-256 of what is asked, whatever the form of the answer. */
+export const questionOf = ({ prompt }: Pick<RemoteRequest, 'prompt'>): string =>
+  hexFromBytes(
+    sha256(
+      utf8(
+        JSON.stringify(
+          prompt.type === 'text' ? prompt.text : prompt.turns.map(({ role, content }) => [role, content]),
+        ),
+      ),
+    ),
+  )
+
+/**
+ * Whether a failing probe says anything that another one has not said: one alone moves no stake, since now and then an
+ * honest host fails one (docs/audits.md has how often). Another question at another time, at most `SUSPICION_MS` apart.
+ */
+export function areIndependent(one: AskedProbe, other: AskedProbe): boolean {
+  const apartMs = Math.abs(one.askedAtMs - other.askedAtMs)
+  return (
+    one.auditId !== other.auditId && one.question !== other.question && apartMs > 0 && apartMs <= SUSPICION_MS
+  )
 }
 
 /** @returns null when the answer is not of the form that was asked for */

@@ -37,7 +37,7 @@ export interface SelectQuery {
 /**
  * Hosts that serve the model, best first: reputation × price of the cheapest / price × 1 / (1 + latency in s) × free
  * share of its slots × weight of its audit tier, reputation and price weighed by the mode. Equal scores are ordered by
- * node id. Whoever failed its last audit of this very file is no candidate.
+ * node id. Whoever failed its last audit of this very file is no candidate; whoever is suspected of it comes after all others.
  */
 export function rankProviders(peers: readonly Peer[], query: SelectQuery): Candidate[] {
   const { model, tariff, promptTokens, maxTokens, maxCostTrm, mode } = query
@@ -50,19 +50,24 @@ export function rankProviders(peers: readonly Peer[], query: SelectQuery): Candi
     const costTrm = tariff.costTrm(offer.cost, peer.signal.price, promptTokens, tokens)
     if (maxCostTrm !== undefined && costTrm > maxCostTrm) return []
     const { weight } = auditTier(peer.verifiedTrades, audits)
-    return [{ peer, offer, costTrm, reputation: query.reputationOf(peer.nodeId), weight }]
+    const suspected = offer.weights !== null && audits.suspectedWeights.includes(offer.weights)
+    return [{ peer, offer, costTrm, suspected, reputation: query.reputationOf(peer.nodeId), weight }]
   })
   const cheapestTrm = Math.max(1, Math.min(...offers.map(({ costTrm }) => Number(costTrm))))
   const weights = WEIGHTS[mode]
   return offers
-    .map(({ weight, ...candidate }) => {
+    .map(({ weight, suspected, ...candidate }) => {
       const { peer, costTrm, reputation } = candidate
       const { slots, running, queued } = peer.signal.load
       const free = Math.max(1, slots) / (Math.max(1, slots) + running + queued)
       const price = cheapestTrm / Math.max(1, Number(costTrm))
       const quick = 1 / (1 + peer.latencyEmaMs / 1000)
       const score = reputation ** weights.reputation * price ** weights.price * quick * free * weight
-      return { ...candidate, score }
+      return { suspected, candidate: { ...candidate, score } }
     })
-    .sort((a, b) => b.score - a.score || (a.peer.nodeId < b.peer.nodeId ? -1 : 1))
+    .sort((a, b) => Number(a.suspected) - Number(b.suspected) || better(a.candidate, b.candidate))
+    .map(({ candidate }) => candidate)
 }
+
+const better = (a: Candidate, b: Candidate): number =>
+  b.score - a.score || (a.peer.nodeId < b.peer.nodeId ? -1 : 1)

@@ -25,13 +25,18 @@ export interface AuditStanding {
   steps: number
   /** Files of which it served something else when it was audited last: it is not asked for them. */
   failedWeights: readonly string[]
+  /** Files of which it failed one probe lately, and no second yet: others are asked first. */
+  suspectedWeights: readonly string[]
 }
 
-export const NO_AUDITS: AuditStanding = { steps: 0, failedWeights: [] }
+export const NO_AUDITS: AuditStanding = { steps: 0, failedWeights: [], suspectedWeights: [] }
 
 const STEPS_MAX = AUDIT_TIERS.length - 1
 
-export function auditTier(verifiedTrades: number, { steps }: AuditStanding = NO_AUDITS): TierRow {
+export function auditTier(
+  verifiedTrades: number,
+  { steps }: Pick<AuditStanding, 'steps'> = NO_AUDITS,
+): TierRow {
   const byTrades = AUDIT_TIERS.findLastIndex((row) => verifiedTrades >= row.verifiedTrades)
   const [lowest] = AUDIT_TIERS
   const row = AUDIT_TIERS[Math.min(STEPS_MAX, Math.max(0, byTrades + steps))] ?? lowest
@@ -41,9 +46,9 @@ export function auditTier(verifiedTrades: number, { steps }: AuditStanding = NO_
 
 /** One step per audit (spec section 2.9); a pass clears the file, a failure names it. */
 export function afterAudit(
-  { steps, failedWeights }: AuditStanding,
+  { steps, failedWeights }: Omit<AuditStanding, 'suspectedWeights'>,
   { weights, verdict }: { weights: string; verdict: 'passed' | 'failed' },
-): AuditStanding {
+): Omit<AuditStanding, 'suspectedWeights'> {
   const others = failedWeights.filter((known) => known !== weights)
   return verdict === 'passed'
     ? { steps: Math.min(STEPS_MAX, steps + 1), failedWeights: others }

@@ -15,7 +15,8 @@ export const AuditResult = z.object({
   model: z.string(),
   /** SHA-256 of the model file that the provider stood by. */
   weights: Hex32,
-  verdict: z.enum(['passed', 'failed', 'inconclusive']),
+  /** `suspected`: the first failing probe, which costs nothing yet; `failed`: a second one confirms it. */
+  verdict: z.enum(['passed', 'suspected', 'failed', 'inconclusive']),
   /** Compared by log-probabilities, or by its text alone. */
   probe: z.enum(['logprobs', 'text']),
   /** Tokens that were compared. */
@@ -49,6 +50,8 @@ export const AuditsView = z.object({
       failed: Count,
       /** It failed its last audit of this file: it is not asked for it. */
       excluded: z.boolean(),
+      /** It failed a probe of this file and no second one yet: others are asked first. */
+      suspected: z.boolean(),
     }),
   ),
   /** Newest first, at most 100. */

@@ -170,6 +170,7 @@ export function sampleAudits({ peers }: MeshView): AuditsView {
       passed: index % 3,
       failed: index === 4 ? 1 : 0,
       excluded: index === 4,
+      suspected: index === 6,
     })),
   )
   const failed = { verdict: 'failed', meanDeltaNats: 0.61, partedNats: 3.4, burnedTrm: '1250' } as const

@@ -36,7 +36,7 @@ export function registerAudits(app: FastifyInstance, { audits }: HostServices, a
     if (evidence) return { audit_id: auditId, evidence }
     throw new TiramiError(
       'AUDIT_UNKNOWN',
-      'No evidence is kept for this audit: it did not fail, or is not known.',
+      'No evidence is kept for this audit: it did not fail, is not confirmed yet, or is not known.',
       {
         nextStep: 'Look at GET /v1/tirami/audits.',
         httpStatus: 404,

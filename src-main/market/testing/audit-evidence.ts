@@ -34,6 +34,9 @@ interface Case {
   observed?: TokenLogprobs[]
   weights?: string | null
   jobId?: string
+  /** When it was asked, and what. */
+  atMs?: number
+  question?: string
 }
 
 /** An audit with real signatures. */
@@ -45,18 +48,20 @@ export function evidence({
   observed = answer(),
   weights = 'ab'.repeat(32),
   jobId = '0'.repeat(32),
+  atMs = 1_000,
+  question = 'Once',
 }: Case = {}): AuditEvidence {
   const secret = auditSecret(new Uint8Array(32).fill(nonce), probedTokens(answer()))
   const begin = sealEnvelope(
     asks,
-    1_000,
+    atMs,
     beginJson({
       kind: 'begin',
       jobId,
       provider: answers.publicKeyHex,
       model: 'fox-1',
       request: {
-        prompt: { type: 'text', text: 'Once' },
+        prompt: { type: 'text', text: question },
         maxTokens: 7,
         stop: [],
         temperature: 0,
@@ -74,5 +79,5 @@ export function evidence({
     return plain({ kind: 'piece', text: token.token, ...bill, logprobs: [token] })
   })
   for (const piece of pieces) hash.add(piece)
-  return revealAudit(opens, 2_000, { begin, pieces, signature: hash.sign(answers) }, secret)
+  return revealAudit(opens, atMs + 1_000, { begin, pieces, signature: hash.sign(answers) }, secret)
 }

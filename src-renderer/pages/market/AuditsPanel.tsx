@@ -81,6 +81,7 @@ function Offers({ offers }: Pick<AuditsView, 'offers'>) {
         hostName(offer.nodeId),
         <span key="model" title={offer.model}>
           {offer.model} {offer.excluded ? <Badge tone="bad">{t('audits.excluded')}</Badge> : null}
+          {offer.suspected && !offer.excluded ? <Badge tone="warn">{t('audits.suspected')}</Badge> : null}
         </span>,
         groupDigits(offer.passed),
         groupDigits(offer.failed),
@@ -110,7 +111,7 @@ function AuditButton({ offer: { nodeId, model, state } }: { offer: AuditsView['o
   )
 }
 
-const tones = { passed: 'earning', failed: 'bad', inconclusive: 'plain' } as const
+const tones = { passed: 'earning', suspected: 'warn', failed: 'bad', inconclusive: 'plain' } as const
 
 function Verdict({ verdict }: Pick<AuditResult, 'verdict'>) {
   const { t } = useTranslation('market')
