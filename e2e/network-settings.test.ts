@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
+import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterAll, expect, it } from 'vitest'
@@ -37,6 +38,12 @@ async function start(name: string, ...extra: string[]) {
   const { call } = await openWindow({ ready: first })
   return { child, directory, first, ready, call }
 }
+
+/** Addresses of this machine that are not the loopback: what comes by them looks as if it came from outside. */
+const outside = () =>
+  Object.values(networkInterfaces())
+    .flatMap((addresses = []) => addresses)
+    .filter(({ internal, family }) => !internal && family === 'IPv4')
 
 const health = async (url: string) => (await fetch(url)).status
 
@@ -75,10 +82,10 @@ it('starts anew in the same process, at the address that was chosen, with its le
 })
 
 it('opens itself to other machines only when somebody has a key, and answers them under its own address alone', async () => {
-  const { first, ready, call } = await start('bind')
+  const { first, ready, call, directory } = await start('bind')
   const everywhere = { address: '0.0.0.0', port: 0 }
   await expect(call('settings.setApi', everywhere)).rejects.toMatchObject({ code: 'BIND_NEEDS_KEY' })
-  await call('keys.issue', { label: 'Anna', scope: 'inference', days: null })
+  const { token } = await call('keys.issue', { label: 'Anna', scope: 'inference', days: null })
   await call('settings.setApi', everywhere)
   await call('host.restart', {})
   const { api } = await ready(2)
@@ -91,6 +98,23 @@ it('opens itself to other machines only when somebody has a key, and answers the
   const rebound = await fetch(`${beyond}/health`, { headers: { origin: 'http://evil.example' } })
   expect(rebound.status).toBe(403)
   expect(api).not.toBe(first.api)
+
+  // The owner's key works from this machine alone, whatever a header says of the way; a guest's works from outside.
+  const ownKey = readFileSync(join(directory, 'api-key'), 'utf8').trim()
+  const listed = (origin: string, key: string, more = {}) =>
+    fetch(`${origin}/v1/models`, { headers: { authorization: `Bearer ${key}`, ...more } })
+  expect((await listed(beyond, ownKey)).status).toBe(200)
+  for (const { address } of outside()) {
+    const origin = `http://${address}:${network.port}`
+    expect((await listed(origin, token)).status).toBe(200)
+    for (const claim of [{}, { 'x-forwarded-for': '127.0.0.1' }, { forwarded: 'for=127.0.0.1' }]) {
+      const refused = await listed(origin, ownKey, claim)
+      expect([refused.status, await refused.text()]).toEqual([
+        403,
+        expect.stringContaining('own_key_from_outside'),
+      ])
+    }
+  }
 
   // The key is taken back: the next start is on this machine alone, and says why.
   const { keys } = await call('keys.list', {})

@@ -10,6 +10,8 @@ export interface NoticeState {
   /** Evening of the last night whose first earning was told. */
   nightTold: string | null
   sentinelRed: boolean
+  /** This host, as its status says; null until it has spoken. */
+  nodeId: string | null
 }
 
 /** Hours of the day, on the clock on the wall, between which it is night. */
@@ -32,16 +34,18 @@ export function noticeOf(
 ): { state: NoticeState; notice: Notice | null } {
   if (event.name === 'trade.booked') return firstEarning(event.data, before)
   if (event.name !== 'status.changed') return { state: before, notice: null }
-  const sentinelRed = event.data.reasonCode === 'sentinel-red'
+  const { nodeId, reasonCode } = event.data
+  const sentinelRed = reasonCode === 'sentinel-red'
   const notice: Notice | null =
     sentinelRed && !before.sentinelRed ? { kind: 'sentinelRed', reason: event.data.reason } : null
-  return { state: { ...before, sentinelRed }, notice }
+  return { state: { ...before, sentinelRed, nodeId }, notice }
 }
 
 function firstEarning(trade: Trade, before: NoticeState) {
   const night = nightOf(trade.timestampMs)
-  // The owner's own use is no income.
-  const isIncome = !trade.ownKey && trade.passedOnTrm !== trade.amountTrm
+  // What the owner uses himself is no income, and neither is what this host pays to another one.
+  const isSold = before.nodeId !== null && trade.provider === before.nodeId
+  const isIncome = isSold && !trade.ownKey && trade.passedOnTrm !== trade.amountTrm
   if (night === null || !isIncome || night === before.nightTold) return { state: before, notice: null }
   const { amountTrm, modelId } = trade
   const notice: Notice = { kind: 'firstEarning', amountTrm, modelId }

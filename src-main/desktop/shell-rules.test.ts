@@ -194,17 +194,20 @@ describe('how the app starts', () => {
 })
 
 describe('what the owner is told', () => {
-  const trade = (hour: number, ownKey = false): HostEvent => ({
+  const trade = (hour: number, change: Partial<Trade> = {}): HostEvent => ({
     seq: 1,
     name: 'trade.booked',
     data: {
-      ownKey,
+      provider: 'me',
+      consumer: 'a guest',
+      ownKey: false,
       amountTrm: '9',
       modelId: 'm',
       timestampMs: new Date(2026, 10, 28, hour).getTime(),
+      ...change,
     } as Trade,
   })
-  const none = { nightTold: null, sentinelRed: false }
+  const none = { nightTold: null, sentinelRed: false, nodeId: 'me' }
 
   it('the first earning of a night once, across midnight, and none by day or of his own', () => {
     let state: Parameters<typeof noticeOf>[1] = none
@@ -214,7 +217,18 @@ describe('what the owner is told', () => {
       return notice !== null
     })
     expect(told).toEqual([false, false, true, false, false, false, false, true])
-    expect(noticeOf(trade(22, true), none).notice).toBeNull()
+    expect(noticeOf(trade(22, { ownKey: true }), none).notice).toBeNull()
+  })
+  it('no purchase is an earning: neither of the owner from another host, nor for a guest', () => {
+    const bought = { provider: 'another host', consumer: 'me' }
+    expect(noticeOf(trade(22, bought), none)).toEqual({ state: none, notice: null })
+    expect(noticeOf(trade(22, { ...bought, passedOnTrm: '9' }), none).notice).toBeNull()
+    expect(noticeOf(trade(22, { passedOnTrm: '9' }), none).notice).toBeNull()
+    // Who it is, it has from its status.
+    const unknown = { ...none, nodeId: null }
+    expect(noticeOf(trade(22), unknown).notice).toBeNull()
+    const status = { seq: 1, name: 'status.changed', data: exampleStatus({ nodeId: 'me' }) } as HostEvent
+    expect(noticeOf(trade(22), noticeOf(status, unknown).state).notice).not.toBeNull()
   })
   it('a night has the name of its evening, on every day of the year', () => {
     for (let day = 1; day <= 366; day++) {

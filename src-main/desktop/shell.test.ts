@@ -366,13 +366,16 @@ describe('the first earning of the night', () => {
     const trade = {
       seq: 1,
       name: 'trade.booked',
-      data: { ownKey: false, amountTrm: '9', modelId: 'm', timestampMs: Date.now() },
+      data: { provider: 'me', ownKey: false, amountTrm: '9', modelId: 'm', timestampMs: Date.now() },
     } as HostEvent
+    const status = { seq: 0, name: 'status.changed', data: exampleStatus({ nodeId: 'me' }) } as HostEvent
     const first = app()
+    first.shell.onEvent(status)
     first.shell.onEvent(trade)
     first.shell.onEvent(trade)
     expect(first.notices).toEqual(['First earning of the night'])
     const second = app()
+    second.shell.onEvent(status)
     second.shell.onEvent(trade)
     expect(second.notices).toEqual([])
   })

@@ -74,6 +74,7 @@ export function createShell(ports: ShellPorts): Shell {
   let earning: EarningView | null = null
   let earnedTodayTrm: string | null = null
   let sentinelRed = false
+  let nodeId: string | null = null
   let loginProblem: Saying | null = null
   let asking: NodeJS.Timeout | undefined
   let proving: NodeJS.Timeout | undefined
@@ -245,8 +246,9 @@ export function createShell(ports: ShellPorts): Shell {
       )
     },
     onEvent: (event) => {
-      const { state, notice } = noticeOf(event, { nightTold: memory.get().nightTold, sentinelRed })
+      const { state, notice } = noticeOf(event, { nightTold: memory.get().nightTold, sentinelRed, nodeId })
       sentinelRed = state.sentinelRed
+      nodeId = state.nodeId
       if (state.nightTold !== memory.get().nightTold) memory.set({ nightTold: state.nightTold })
       if (notice !== null) tell(notice)
       if (event.name === 'earning.changed') learn(event.data)

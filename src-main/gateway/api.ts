@@ -1,6 +1,6 @@
 import type { Edge, HostServices } from '../host/index.ts'
 import { TiramiError } from '../kernel/index.ts'
-import { bearerToken } from './guard.ts'
+import { bearerToken, isFromLoopback } from './guard.ts'
 import { openLocalServer } from './http-server.ts'
 import { registerMetrics } from './metrics.ts'
 import { openAiError } from './openai/errors.ts'
@@ -34,6 +34,7 @@ export function openApi(
     const token = bearerToken(request.headers.authorization)
     if (token === null) throw keyMissing()
     const caller = services.access.authorise(token, action)
+    if (caller.consumer.ownKey && !isFromLoopback(request.raw.socket)) throw ownKeyFromOutside()
     const named = request.headers['x-tirami-node-id']
     if (named !== undefined && named !== caller.consumer.publicKeyHex) throw foreignNode()
     return caller
@@ -73,6 +74,15 @@ export function openApi(
         authorise,
       })
     },
+  })
+}
+
+/** It has every right, and the network in between can read it. */
+function ownKeyFromOutside(): TiramiError {
+  return new TiramiError('OWN_KEY_FROM_OUTSIDE', 'The owner’s own key works on this machine only.', {
+    nextStep:
+      'Issue a key with the rights that this device needs (on the page Keys) and use that; on this machine, use http://127.0.0.1.',
+    httpStatus: 403,
   })
 }
 

@@ -61,6 +61,15 @@ export function assertLocalRequest(
   }
 }
 
+/**
+ * Whether the other end of the connection is on this machine, by the address that the kernel gives. What a request says of
+ * its way (X-Forwarded-For, Forwarded) is not looked at: anybody can write it.
+ */
+export function isFromLoopback({ remoteAddress }: { remoteAddress?: string | undefined }): boolean {
+  const address = remoteAddress?.replace(/^::ffff:/i, '') ?? ''
+  return address === '::1' || /^127(\.\d{1,3}){3}$/.test(address)
+}
+
 /** All values of a header as they came in: Node merges or drops duplicates. */
 function headerValues(request: IncomingMessage, name: string): string[] {
   const values: string[] = []
