@@ -14,6 +14,7 @@ export const MODEL = 'fox-1'
 const PIECES = ['Deep', ' in the', ' garden', ' a fox', ' sleeps,', ' and', ' nobody', ' knows.']
 export const PROMPT_TOKENS = 9
 const PIECE_MS = 20
+const CLOSES_WITHIN_MS = 60_000
 const layer = { headCount: 4, keyLength: 64, valueLength: 64, windowTokens: null }
 const cost = { activeMatmulParameters: 1_500_000_000n, layers: Array.from({ length: 8 }, () => layer) }
 
@@ -174,8 +175,15 @@ export class House {
     this.#disk = await copyOf(this.#disk)
   }
 
+  /** In order: what was bought is settled, for which time passes. */
   async stop(): Promise<void> {
-    await this.market.close()
+    let closed = false
+    const closing = this.market.close().finally(() => {
+      closed = true
+    })
+    await this.site.scheduler.pass(CLOSES_WITHIN_MS, () => closed)
+    if (!closed) throw new Error('the market does not close')
+    await closing
     await this.books.ledger.close()
     this.#books = null
     this.#market = null
