@@ -1,11 +1,10 @@
 /**
- * Pictures of every page for docs/screens, from a real host with real trades: `npm run screenshots [-- --out DIR] [PAGE …]`.
- * Needs a build and Chromium (`TIRAMI_CHROMIUM`). Its past of some days is lived in a minute, by a clock that is moved on
+ * Pictures of every page for docs/screens, from a real host with real trades: `npm run screenshots [-- --out DIR] [PAGE …]`;
+ * `--japanese` takes every page in Japanese too. Needs a build and Chromium (`TIRAMI_CHROMIUM`). Its past of some days is lived in a minute, by a clock that is moved on
  * between the trades; the pictures are of the host that was started on its books afterwards.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Browser, chromium, type Page } from 'playwright'
@@ -18,7 +17,11 @@ import { networkName, openToGuests, sendPrompts, startMeshHost, whenServing } fr
 import { openWindow } from './support/window-calls.ts'
 
 const { values, positionals } = parseArgs({
-  options: { out: { type: 'string', default: 'docs/screens' } },
+  options: {
+    out: { type: 'string', default: 'docs/screens' },
+    home: { type: 'string', default: '/home/maya' },
+    japanese: { type: 'boolean', default: false },
+  },
   allowPositionals: true,
 })
 const chosen = pageNames.filter((name) => positionals.length === 0 || positionals.includes(name))
@@ -36,11 +39,13 @@ const QUESTIONS = [
   'How do I earn?',
 ]
 const OTHER_MODEL = 'assistant'
-const GUESTS = ['Anna’s laptop', 'CI runner', 'Night reader']
+/** As many as it takes for none of them to seem to spend too fast: the past is lived in a minute. */
+const GUESTS = ['Anna’s laptop', 'CI runner', 'Night reader', 'Kenji', 'Study group']
 /** Hours before now at which somebody asks; the welcome loan, which opens the host to guests, runs for 72. */
 const VISITS = [66, 58, 47, 44, 35, 30, 26, 22, 21, 19, 18, 16, 13, 12, 10, 9, 7, 6, 4, 3, 2, 1, 0]
-const TASKS = ['sudoku-4x4', 'sudoku-6x6', 'maze'] as const
-const EFFORTS = ['low', 'medium', 'high'] as const
+const EFFORTS = ['high', 'medium', 'high', 'low'] as const
+/** Of Sudokus with nine rows every twentieth or so takes more than two steps; the other tasks are done after one. */
+const TASKS = ['sudoku-9x9', 'sudoku-9x9', 'maze'] as const
 
 type Post = (path: string, body: unknown, key?: string) => Promise<Record<string, unknown>>
 
@@ -87,10 +92,11 @@ async function livePast(dataDirectory: string): Promise<void> {
     const messages = [{ role: 'user', content: QUESTIONS[visit % QUESTIONS.length] }]
     for (let again = 0; again <= visit % 2; again += 1) await post('/chat/completions', { messages }, token)
     if (visit % 4 === 0) await post('/chat/completions', { messages })
-    const task = TASKS[visit % TASKS.length] ?? 'maze'
-    const { input } = await window.call('reason.example', { task, seed: visit })
-    const effort = EFFORTS[visit % EFFORTS.length]
-    await post('/tirami/reason', { task, input, effort }, token)
+    for (const [turn, task] of TASKS.slice(visit % 3).entries()) {
+      const seed = (VISITS.length - 1 - visit) * TASKS.length + turn
+      const { input } = await window.call('reason.example', { task, seed })
+      await post('/tirami/reason', { task, input, effort: EFFORTS[seed % EFFORTS.length] }, token)
+    }
   }
   await here.host.stop()
   await dashboard.close()
@@ -174,11 +180,23 @@ async function shoot(
   }
 }
 
+/** A home that was not there before, and is gone afterwards. */
+function makeHome(wanted: string): { path: string; remove(): void } {
+  if (existsSync(wanted)) throw new Error(`${wanted} is there already; name another with --home.`)
+  try {
+    mkdirSync(wanted)
+  } catch {
+    return temporaryDirectory()
+  }
+  return { path: wanted, remove: () => rmSync(wanted, { recursive: true, force: true }) }
+}
+
 const executablePath = process.env.TIRAMI_CHROMIUM
 if (!executablePath) throw new Error('Set TIRAMI_CHROMIUM to the path of a Chromium.')
-// Pictures show where the keys lie; a folder of a test has a name that no owner would see.
-const dataDirectory = join(tmpdir(), 'tirami-host')
-if (existsSync(dataDirectory)) throw new Error(`${dataDirectory} is in use.`)
+// Pictures show where the keys lie: in an owner's home, unless this system lets nobody make one.
+const home = makeHome(values.home)
+process.on('exit', home.remove)
+const dataDirectory = join(home.path, '.tirami-host')
 await livePast(dataDirectory)
 const data = temporaryDirectory()
 const group = networkName()
@@ -193,14 +211,15 @@ try {
   const page = await open(browser, host.ready.dashboard, 'en-GB')
   await use(page)
   await shoot(page, chosen, '')
-  const inJapanese = chosen.filter((name) => ['home', 'chat', 'wallet', 'safety'].includes(name))
+  const inJapanese = chosen.filter(
+    (name) => values.japanese || ['home', 'chat', 'wallet', 'safety'].includes(name),
+  )
   if (inJapanese.length > 0)
     await shoot(await open(browser, host.ready.dashboard, 'ja-JP'), inJapanese, '-ja')
 } finally {
   await browser.close()
   await Promise.all([host.end('SIGTERM'), other.end('SIGTERM')])
   data.remove()
-  rmSync(dataDirectory, { recursive: true, force: true })
 }
 const files = readdirSync(out)
 // A palette does for a window of few colours; without pngquant the pictures are larger, not worse.

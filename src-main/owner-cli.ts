@@ -3,7 +3,7 @@ import { open, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { OwnerChange } from '../src-preload/contract/index.ts'
 import { dataDirectoryOf, readArguments, runCommand, UsageError } from './command-line.ts'
-import { editOwnerFile, newOwnerFile, ownerFields, readOwnerFile } from './earning/index.ts'
+import { aboutField, editOwnerFile, newOwnerFile, ownerFields, readOwnerFile } from './earning/index.ts'
 import { TiramiError } from './kernel/index.ts'
 
 const USAGE = `Usage: npm run console -- COMMAND [--data-dir DIR]
@@ -68,9 +68,9 @@ function show(text: string, key?: string): void {
   }
   const fields = ownerFields(values)
   if (key === undefined) {
-    for (const { key: name, value, minimum, maximum, about } of fields) {
+    for (const { key: name, value, minimum, maximum, ...field } of fields) {
       const bounds = minimum === null && maximum === null ? '' : ` [${minimum ?? ''}…${maximum ?? ''}]`
-      console.log(`${name}: ${String(value)}${bounds}  ${about}`)
+      console.log(`${name}: ${String(value)}${bounds}  ${aboutField(field)}`)
     }
     return
   }

@@ -7,6 +7,7 @@ export {
 } from './events.ts'
 export { bookEnergy, bookTrade, type MoneyBook, type MoneyTrade, moneyView } from './money.ts'
 export {
+  aboutField,
   editOwnerFile,
   newOwnerFile,
   OWNER_FILE_BYTES_MAX,
@@ -15,6 +16,7 @@ export {
   ownerFields,
   readOwnerFile,
 } from './owner-config.ts'
+export { ownerFault } from './owner-faults.ts'
 export {
   decideEarning,
   INITIAL_POLICY_STATE,

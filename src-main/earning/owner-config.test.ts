@@ -1,7 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { OwnerValues } from '../../src-preload/contract/index.ts'
-import { editOwnerFile, newOwnerFile, ownerDifferences, ownerFields, readOwnerFile } from './owner-config.ts'
+import {
+  aboutField,
+  editOwnerFile,
+  newOwnerFile,
+  ownerDifferences,
+  ownerFields,
+  readOwnerFile,
+} from './owner-config.ts'
 
 const DEFAULTS = OwnerValues.parse({})
 const valuesOf = (text: string): OwnerValues => {
@@ -26,9 +33,9 @@ describe('reading', () => {
   it('a new file holds every default and says what each value means', () => {
     const text = newOwnerFile()
     expect(valuesOf(text)).toEqual(DEFAULTS)
-    for (const { key, about } of ownerFields(DEFAULTS)) {
+    for (const { key, about, unset } of ownerFields(DEFAULTS)) {
       expect(about, key).not.toBe('')
-      expect(text).toContain(`  # ${about}\n  ${key.split('.')[1]}: `)
+      expect(text).toContain(`  # ${aboutField({ about, unset })}\n  ${key.split('.')[1]}: `)
     }
   })
 
@@ -50,8 +57,8 @@ describe('reading', () => {
       /sentinel\.max_latency: there is no such setting/,
     ],
     ['an unknown section', 'serving:\n  paused: true\nwallet: 1\n', 3, /wallet: there is no such setting/],
-    ['a wrong type', 'serving:\n  paused: "yes"\n', 2, /serving\.paused: .*boolean/],
-    ['a value out of bounds', 'sentinel:\n  failure_streak: 0\n', 2, /failure_streak: Too small/],
+    ['a wrong type', 'serving:\n  paused: "yes"\n', 2, /serving\.paused: .*true or false/],
+    ['a value out of bounds', 'sentinel:\n  failure_streak: 0\n', 2, /failure_streak: .*at least 1\./],
     ['not a number', 'sentinel:\n  daily_budget: .nan\n', 2, /daily_budget/],
     ['infinity', 'sentinel:\n  daily_budget: .inf\n', 2, /daily_budget/],
     ['a currency that is none', 'prices:\n  currency: euros\n', 2, /three capital letters/],

@@ -7,6 +7,7 @@ import {
   OwnerValues,
 } from '../../src-preload/contract/index.ts'
 import { TiramiError } from '../kernel/index.ts'
+import { ownerFault, valueFault, yamlFault } from './owner-faults.ts'
 
 /** One value that is no longer what it was. */
 export interface OwnerDifference {
@@ -20,7 +21,6 @@ export type OwnerFileReading =
   | { ok: false; values: null; problem: OwnerFileProblem }
 
 export const OWNER_FILE_BYTES_MAX = 65_536
-const REASON_CHARACTERS_MAX = 200
 
 type Document = ReturnType<typeof parseDocument>
 
@@ -30,34 +30,27 @@ export function readOwnerFile(text: string): OwnerFileReading {
     return readChecked(text)
   } catch {
     // The parser gives up on nesting that no owner writes.
-    return refused(null, 'It cannot be read as YAML.')
+    return refused(ownerFault('unreadable'))
   }
 }
 
 function readChecked(text: string): OwnerFileReading {
   if (Buffer.byteLength(text) > OWNER_FILE_BYTES_MAX) {
-    return refused(null, `It is larger than ${OWNER_FILE_BYTES_MAX} bytes.`)
+    return refused(ownerFault('too-large', null, { bytes: OWNER_FILE_BYTES_MAX }))
   }
   const { document, lines } = parse(text)
   const fault = document.errors[0] ?? document.warnings[0]
-  if (fault) {
-    const message = fault.code === 'MULTIPLE_DOCS' ? 'It holds more than one document' : fault.message
-    return refused(lines.linePos(fault.pos[0]).line, `${message}.`)
-  }
+  if (fault) return refused(yamlFault(fault, lines.linePos(fault.pos[0]).line))
   const parsed = OwnerValues.safeParse(withoutEmptySections(document.toJS()))
   if (parsed.success) return { ok: true, values: parsed.data, problem: null }
   const issue = parsed.error.issues[0]
   const unknown = issue?.code === 'unrecognized_keys' ? issue.keys[0] : undefined
   const path = [...(issue?.path ?? []), ...(unknown === undefined ? [] : [unknown])].map(String)
   const offset = offsetOf(document, path)
-  const problem = unknown === undefined ? (issue?.message ?? 'wrong shape') : 'there is no such setting'
-  const name = path.join('.') || 'The file'
-  return refused(offset === null ? null : lines.linePos(offset).line, `${name}: ${problem}.`)
+  return refused(valueFault(path.join('.'), issue, offset === null ? null : lines.linePos(offset).line))
 }
 
-function refused(line: number | null, reason: string): OwnerFileReading {
-  return { ok: false, values: null, problem: { line, reason: reason.slice(0, REASON_CHARACTERS_MAX) } }
-}
+const refused = (problem: OwnerFileProblem): OwnerFileReading => ({ ok: false, values: null, problem })
 
 function parse(text: string): { document: Document; lines: LineCounter } {
   const lines = new LineCounter()
@@ -202,6 +195,7 @@ interface FieldSchema {
   maximum?: number
   default?: OwnerChange['value']
   description?: string
+  unset?: string
 }
 
 interface SectionSchema {
@@ -225,10 +219,15 @@ export function ownerFields(values: OwnerValues): OwnerField[] {
         fallback: field.default ?? null,
         value: content[section]?.[name] ?? null,
         about: field.description ?? '',
+        unset: field.unset ?? null,
       }
     }),
   )
 }
+
+/** What a setting means, and what `null` does where it may be null. */
+export const aboutField = ({ about, unset }: Pick<OwnerField, 'about' | 'unset'>): string =>
+  unset === null ? about : `${about} null: ${unset}.`
 
 function fieldType(type: string | undefined): OwnerField['type'] {
   return type === 'boolean' || type === 'integer' || type === 'number' ? type : 'text'
@@ -241,11 +240,11 @@ export function newOwnerFile(): string {
     '# notices, keeps your comments, and refuses what it does not understand.',
   ]
   let open = ''
-  for (const { key, value, about } of ownerFields(OwnerValues.parse({}))) {
+  for (const { key, value, ...field } of ownerFields(OwnerValues.parse({}))) {
     const [section = '', name = ''] = key.split('.')
     if (section !== open) lines.push('', `${section}:`)
     open = section
-    lines.push(`  # ${about}`, `  ${name}: ${yamlScalar(value)}`)
+    lines.push(`  # ${aboutField(field)}`, `  ${name}: ${yamlScalar(value)}`)
   }
   return `${lines.join('\n')}\n`
 }
@@ -258,8 +257,8 @@ function unknownKey(): TiramiError {
 }
 
 function invalidValue(issue: z.core.$ZodIssue | undefined): TiramiError {
-  const message = `${issue?.path.join('.') ?? 'A value'}: ${issue?.message ?? 'wrong shape'}.`
-  return new TiramiError('OWNER_VALUE_INVALID', message, {
+  const { reason } = valueFault(issue?.path.join('.') || 'A value', issue)
+  return new TiramiError('OWNER_VALUE_INVALID', reason, {
     nextStep: 'Choose a value within the bounds; nothing was changed.',
     httpStatus: 400,
   })

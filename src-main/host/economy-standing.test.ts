@@ -134,14 +134,20 @@ describe('the next step of an owner', () => {
     await house.economy.staking.claimWelcome(ME, '127.0.0')
     const until = new Date(T0 + 72 * HOUR).toISOString()
     expect(standing()).toMatchObject({ eligibility: 'welcome-loan', welcomeLoan: 'active' })
-    expect(standing().nextStep).toContain(`before ${until}`)
+    expect(standing().nextStep).toContain(`ends ${until}. Stake at least 100 TRM`)
+    expect(standing().next).toMatchObject({ code: 'loan-ends', params: { endsAt: until } })
     house.clock.ms += 72 * HOUR
     expect(standing()).toMatchObject({ eligibility: 'stake-required', welcomeLoan: 'used' })
     expect(standing().nextStep).toBe('Guests are refused: 100 TRM must be staked, and 60 are at hand.')
     await house.trade(NODE, stranger(0), 40n)
     expect(standing().nextStep).toMatch(/^Stake at least 100 TRM\. /)
     await house.economy.staking.stake({ node: ME, amountTrm: 100n, days: 7 })
-    expect(standing()).toEqual({ eligibility: 'staked', welcomeLoan: 'used', nextStep: null })
+    expect(standing()).toEqual({
+      eligibility: 'staked',
+      welcomeLoan: 'used',
+      nextStep: null,
+      next: null,
+    })
     house.clock.ms += 7 * DAY
     expect(standing().eligibility).toBe('stake-required')
   })

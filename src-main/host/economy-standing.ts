@@ -1,3 +1,4 @@
+import type { WalletStepCode } from '../../src-preload/contract/index.ts'
 import {
   activeWelcomeLoan,
   availableAccount,
@@ -10,7 +11,7 @@ import {
   smaller,
   tableGet,
 } from '../economy/index.ts'
-import { TiramiError } from '../kernel/index.ts'
+import { fillSentence, type SentenceParams, TiramiError } from '../kernel/index.ts'
 import type { EconomyCore } from './economy-core.ts'
 
 /** What this node was paid, in TRM. */
@@ -31,6 +32,8 @@ export interface Standing {
   welcomeLoan: 'available' | 'active' | 'used' | 'unavailable'
   /** One sentence to the owner; null when nothing is to be done. */
   nextStep: string | null
+  /** The same for a program. */
+  next: { code: WalletStepCode; params: SentenceParams } | null
 }
 
 /** What the stake gate looks at (spec section 2.11). */
@@ -89,33 +92,57 @@ function welcomeLoanOf(core: EconomyCore): Standing['welcomeLoan'] {
 export function standingOf(core: EconomyCore): Standing {
   const eligibility = providerEligibility(providerFacts(core), core.parameters)
   const welcomeLoan = welcomeLoanOf(core)
-  return { eligibility, welcomeLoan, nextStep: nextStep(core, eligibility, welcomeLoan) }
+  return { eligibility, welcomeLoan, ...nextStep(core, eligibility, welcomeLoan) }
 }
+
+const CAP = 'Without a stake guests may pay this host {capTrm} TRM in all.'
+
+/** English. Amounts in TRM; `endsAt` in ISO 8601. Stable codes: the window has sentences for each. */
+export const WALLET_STEP_SENTENCES = {
+  slashed: 'Stake at least {stakeTrm} TRM: a node that was slashed serves guests only with a stake.',
+  'loan-ends': 'The welcome loan ends {endsAt}. Stake at least {stakeTrm} TRM before then.',
+  'stake-now': `Stake at least {stakeTrm} TRM. ${CAP}`,
+  claim: `Claim the welcome loan: it opens this host to guests for {hours} hours. ${CAP}`,
+  'stake-later': `Stake {stakeTrm} TRM as soon as they are earned. ${CAP}`,
+  refused: 'Guests are refused: {stakeTrm} TRM must be staked, and {haveTrm} are at hand.',
+} as const satisfies Record<WalletStepCode, string>
 
 function nextStep(
   core: EconomyCore,
   eligibility: Eligibility,
   welcomeLoan: Standing['welcomeLoan'],
-): string | null {
+): Pick<Standing, 'nextStep' | 'next'> {
   const p = core.parameters
-  const stake = `${p.MIN_PROVIDER_STAKE_TRM} TRM`
   const haveTrm = core.balanceTrm(availableAccount(core.nodeId))
   const expiresAtMs = tableGet(core.state.welcome.loans, core.nodeId)?.expiresAtMs ?? 0
+  const code = stepCode(eligibility, welcomeLoan, haveTrm >= BigInt(p.MIN_PROVIDER_STAKE_TRM))
+  if (code === null) return { nextStep: null, next: null }
+  const params = {
+    stakeTrm: String(p.MIN_PROVIDER_STAKE_TRM),
+    capTrm: String(p.STAKELESS_EARN_CAP_TRM),
+    haveTrm: String(haveTrm > 0n ? haveTrm : 0n),
+    hours: p.WELCOME_LOAN_TERM_HOURS,
+    endsAt: new Date(expiresAtMs).toISOString(),
+  }
+  return { nextStep: fillSentence(WALLET_STEP_SENTENCES[code], params), next: { code, params } }
+}
+
+function stepCode(
+  eligibility: Eligibility,
+  welcomeLoan: Standing['welcomeLoan'],
+  canStake: boolean,
+): WalletStepCode | null {
   switch (eligibility) {
     case 'staked':
       return null
     case 'previously-slashed':
-      return `Stake at least ${stake}: a node that was slashed serves guests only with a stake.`
+      return 'slashed'
     case 'welcome-loan':
-      return `Stake at least ${stake} before ${new Date(expiresAtMs).toISOString()}: then the welcome loan ends.`
+      return 'loan-ends'
     default:
       break
   }
-  const cap = `Without a stake guests may pay this host ${p.STAKELESS_EARN_CAP_TRM} TRM in all.`
-  if (haveTrm >= BigInt(p.MIN_PROVIDER_STAKE_TRM)) return `Stake at least ${stake}. ${cap}`
-  if (welcomeLoan === 'available') {
-    return `Claim the welcome loan: it opens this host to guests for ${p.WELCOME_LOAN_TERM_HOURS} hours. ${cap}`
-  }
-  if (eligibility === 'bootstrap-window') return `Stake ${stake} as soon as they are earned. ${cap}`
-  return `Guests are refused: ${stake} must be staked, and ${haveTrm > 0n ? haveTrm : 0n} are at hand.`
+  if (canStake) return 'stake-now'
+  if (welcomeLoan === 'available') return 'claim'
+  return eligibility === 'bootstrap-window' ? 'stake-later' : 'refused'
 }

@@ -13,6 +13,8 @@ import { type Clock, type Rng, TiramiError } from '../kernel/index.ts'
 import {
   adviseLoad,
   type CatalogueEntry,
+  fitWords,
+  gib,
   type InstalledModel,
   type LoadAdvice,
   type MachineMemory,
@@ -158,7 +160,7 @@ export async function openModelDesk(options: ModelDeskOptions): Promise<ModelDes
     checkModel: async (path) => {
       const gguf = await readGgufModel(path)
       const advice = adviceFor(gguf, { freeRamBytes: Number.POSITIVE_INFINITY, gpu: null })
-      if (!advice.fits) throw tooLarge(advice.sentence)
+      if (!advice.fits) throw tooLarge(advice.words)
     },
     idleUnloadMs: () => {
       const minutes = settings.get().idleUnloadMinutes
@@ -175,7 +177,7 @@ export async function openModelDesk(options: ModelDeskOptions): Promise<ModelDes
     const next = await inspectModel(choice)
     const room = await machine.room(own.loaded() ? loadedBytes : 0)
     const advice = adviceFor(next.gguf, room)
-    if (!advice.fits) throw tooLarge(advice.sentence)
+    if (!advice.fits) throw tooLarge(advice.words)
     const before = { current, plan, loadedBytes }
     current = next
     plan = planOf(next, advice, room)
@@ -233,7 +235,7 @@ export async function openModelDesk(options: ModelDeskOptions): Promise<ModelDes
       const model = await inspectModel({ id: path, path, embedded: false })
       const room = await machine.room(0)
       const advice = adviceFor(model.gguf, room)
-      if (!advice.fits) throw tooLarge(advice.sentence)
+      if (!advice.fits) throw tooLarge(advice.words)
       const checkModel = async (file: string) => void (await readGgufModel(file))
       const aside = createEngine({
         ...planOf(model, advice, room),
@@ -352,7 +354,7 @@ function factsOf(gguf: InspectedModel['gguf']) {
 
 function fitOf(advice: LoadAdvice): InstalledView['fit'] {
   const verdict = !advice.fits ? 'too-large' : advice.change === 'none' ? 'fits' : 'squeezed'
-  return { verdict, needBytes: bytesOf(advice), sentence: advice.sentence }
+  return { verdict, needBytes: bytesOf(advice), ...advice.words }
 }
 
 function embeddedView(
@@ -391,9 +393,7 @@ function installedView(
     hashOrigin,
     owned,
     chosen: id === chosenId,
-    fit: advice
-      ? fitOf(advice)
-      : { verdict: 'unknown', needBytes: null, sentence: 'The file cannot be used as it is.' },
+    fit: advice ? fitOf(advice) : { verdict: 'unknown', needBytes: null, ...fitWords('unusable') },
     error,
   }
 }
@@ -418,22 +418,17 @@ function offeredFit(entry: CatalogueEntry, { freeRamBytes, gpu }: MachineMemory)
   const freeBytes = USABLE_SHARE * Math.max(freeRamBytes, gpu?.freeVramBytes ?? 0)
   const [full, least] = [WANTED.slots, 1].map((slots) => memoryNeedBytes(entry, slots * contextTokens))
   if (full == null || least == null) {
-    return { verdict: 'unknown', needBytes: null, sentence: 'How large the file is only its server knows.' }
+    return { verdict: 'unknown', needBytes: null, ...fitWords('offered-unknown') }
   }
-  if (full <= freeBytes)
-    return { verdict: 'fits', needBytes: full, sentence: 'It fits into the free memory.' }
-  if (least <= freeBytes) {
-    const sentence = 'It fits with fewer conversations at once.'
-    return { verdict: 'squeezed', needBytes: least, sentence }
-  }
-  const sentence = `It needs about ${gibOf(least)} GiB; ${gibOf(freeBytes)} GiB are free for it.`
-  return { verdict: 'too-large', needBytes: least, sentence }
+  const verdict = full <= freeBytes ? 'fits' : least <= freeBytes ? 'squeezed' : 'too-large'
+  const needBytes = verdict === 'fits' ? full : least
+  const figures = { needGib: gib(needBytes), freeGib: gib(freeBytes) }
+  return { verdict, needBytes, ...fitWords(`offered-${verdict}`, figures) }
 }
 
-const gibOf = (bytes: number): string => (bytes / 2 ** 30).toFixed(1)
-
-function tooLarge(sentence: string): TiramiError {
+function tooLarge({ sentence, params }: LoadAdvice['words']): TiramiError {
   return new TiramiError('MODEL_TOO_LARGE', sentence, {
+    params,
     nextStep: 'Close other programs, or choose a smaller model or quantisation.',
     httpStatus: 409,
   })

@@ -7,6 +7,7 @@ import {
   OWNER_FILE_BYTES_MAX,
   type OwnerDifference,
   ownerDifferences,
+  ownerFault,
   readOwnerFile,
 } from '../earning/index.ts'
 import { TiramiError } from '../kernel/index.ts'
@@ -74,7 +75,7 @@ export function openOwnerFile({ directory, initial = [], onEvent }: OwnerFileOpt
     seenText = text
     const reading = text === null ? null : readOwnerFile(text)
     if (text !== null && reading?.ok) accept(text, reading.values, 'file')
-    else refuse(reading?.problem ?? { line: null, reason: 'The file cannot be read.' })
+    else refuse(reading?.problem ?? ownerFault('missing'))
   }
   const refresh = (): void => {
     const mark = markOf(path)

@@ -292,6 +292,8 @@ describe('the owner’s file', () => {
       expect(stewardship.console().problem).toEqual({
         line: 3,
         reason: 'serving.pasued: there is no such setting.',
+        code: 'unknown',
+        params: { name: 'serving.pasued' },
       })
       expect(stewardship.values().sentinel.daily_budget).toBe(8)
       stewardship.assertMayServe()

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { ModelsView } from '../../src-preload/contract/index.ts'
 import { createUpstreamEngine, type Engine, type FlopCost } from '../inference/index.ts'
 import { type Clock, hexFromBytes, type Rng, TiramiError } from '../kernel/index.ts'
-import { readGgufModel } from '../models/index.ts'
+import { fitWords, readGgufModel } from '../models/index.ts'
 import { ensurePrivateDirectory, readSecretFile, writeFileAtomically } from './files.ts'
 import { type CurrentModel, modelIdOf } from './model.ts'
 import type { UpstreamChoice } from './settings.ts'
@@ -48,7 +48,7 @@ export function remoteEntry({ current: { choice, gguf } }: RemoteModel): Install
     hashOrigin: null,
     owned: false,
     chosen: true,
-    fit: { verdict: 'fits', needBytes: 0, sentence: `It runs on ${gguf.fileName}, not on this machine.` },
+    fit: { verdict: 'fits', needBytes: 0, ...fitWords('elsewhere', { server: gguf.fileName }) },
     error: null,
   }
 }

@@ -97,7 +97,7 @@ describe('the advice', () => {
     const gpu = { freeVramBytes: 24 * GIB, isUnified: false }
     const advice = adviseLoad(LLAMA_8B, wanted, { freeRamBytes: 32 * GIB, gpu })
     expect(advice).toMatchObject({ fits: true, change: 'none', settings: { gpuLayers: 33, slots: 4 } })
-    expect(advice.sentence).toBe('The model fits on the GPU, with 4 slots of 8192 tokens.')
+    expect(advice.words.sentence).toBe('The model fits on the GPU, with 4 slots of 8192 tokens.')
   })
 
   test('takes as many layers as fit and leaves the rest to the CPU', () => {
@@ -106,7 +106,7 @@ describe('the advice', () => {
     expect(advice).toMatchObject({ fits: true, change: 'none' })
     expect(advice.settings.gpuLayers).toBeGreaterThan(0)
     expect(advice.settings.gpuLayers).toBeLessThan(33)
-    expect(advice.sentence).toMatch(/layers on the GPU and the rest on the CPU/)
+    expect(advice.words.sentence).toMatch(/layers on the GPU and the rest on the CPU/)
   })
 
   test('gives up slots first, then context', () => {
@@ -116,7 +116,7 @@ describe('the advice', () => {
     expect(at(6.2 * GIB)).toMatchObject({ change: 'shorter-context', settings: { slots: 1 } })
     const none = at(3 * GIB)
     expect(none).toMatchObject({ fits: false, change: 'smaller-model' })
-    expect(none.sentence).toMatch(/3\.0 GiB are free: choose a smaller model/)
+    expect(none.words.sentence).toMatch(/3\.0 GiB are free: choose a smaller model/)
   })
 
   test('counts memory that GPU and CPU share once', () => {

@@ -1,3 +1,4 @@
+import { type FitWords, fitWords, gib } from './fit-sentences.ts'
 import type { LayerShape } from './gguf-layers.ts'
 import type { WeightBytes } from './gguf-weights.ts'
 
@@ -57,7 +58,7 @@ export interface LoadAdvice {
   /** What was given up for it. `smaller-model`: nothing helps but a smaller model or quantisation. */
   change: 'none' | 'fewer-slots' | 'shorter-context' | 'smaller-model'
   /** For a person. */
-  sentence: string
+  words: FitWords
 }
 
 const MIB = 1024 * 1024
@@ -146,15 +147,13 @@ export function adviseLoad(
     const settings = withMostGpuLayers(model, { ...wanted, ...candidate }, machine)
     if (settings) {
       const estimate = estimateLoad(model, settings)
-      return { fits: true, settings, estimate, change, sentence: fitSentence(model, settings, change) }
+      return { fits: true, settings, estimate, change, words: wordsFor(model, settings, change) }
     }
   }
   const settings = { ...wanted, gpuLayers: 0 }
   const estimate = estimateLoad(model, { ...settings, slots: 1, contextTokens: leastContext(wanted) })
-  const sentence =
-    `The model needs about ${gib(estimate.ram.totalBytes)} GiB even with one slot and a short context, and ` +
-    `${gib(machine.freeRamBytes)} GiB are free: choose a smaller model or a smaller quantisation.`
-  return { fits: false, settings, estimate, change: 'smaller-model', sentence }
+  const figures = { needGib: gib(estimate.ram.totalBytes), freeGib: gib(machine.freeRamBytes) }
+  return { fits: false, settings, estimate, change: 'smaller-model', words: fitWords('too-large', figures) }
 }
 
 function leastContext(wanted: { contextTokens: number }): number {
@@ -197,20 +196,11 @@ function fits({ ram, vram }: LoadEstimate, { freeRamBytes, gpu }: MachineMemory)
   return fitsGpu && fitsRam
 }
 
-function fitSentence(model: LoadModel, settings: LoadSettings, change: LoadAdvice['change']): string {
+function wordsFor(model: LoadModel, settings: LoadSettings, change: LoadAdvice['change']): FitWords {
   const { slots, contextTokens, gpuLayers } = settings
   const layers = model.layers.length
-  const where =
-    gpuLayers === 0
-      ? 'on the CPU'
-      : gpuLayers > layers
-        ? 'on the GPU'
-        : `with ${gpuLayers} of ${layers} layers on the GPU and the rest on the CPU`
+  const place = gpuLayers === 0 ? 'cpu' : gpuLayers > layers ? 'gpu' : 'split'
   const size = `${slots} ${slots === 1 ? 'slot' : 'slots'} of ${contextTokens} tokens`
-  if (change === 'none') return `The model fits ${where}, with ${size}.`
-  return `The model fits ${where} only with ${size}.`
-}
-
-function gib(bytes: number): string {
-  return (bytes / 1024 / MIB).toFixed(1)
+  const params = { size, slots, tokens: contextTokens, gpuLayers, layers }
+  return fitWords(change === 'none' ? place : `${place}-only-with`, params)
 }

@@ -272,7 +272,9 @@ const WindowsText = z
   )
 const night = (day: string) =>
   WindowsText.default('22:00-07:00').describe(`Windows that begin on ${day}, such as 22:00-07:00.`)
-const limit = (field: z.ZodNumber) => field.nullable().default(null)
+/** Nothing set has a meaning of its own. */
+const limit = (field: z.ZodNumber, about: string, unset = 'no limit') =>
+  field.nullable().default(null).describe(about).meta({ unset })
 const { shape } = EarningPolicy
 /** A number of the policy without its `nullable`. */
 const numberIn = (field: z.ZodNullable<z.ZodNumber>) => field.unwrap()
@@ -289,38 +291,52 @@ export const EarningSection = z.strictObject({
   drain_seconds: shape.drainSeconds
     .default(120)
     .describe('How long running answers may go on after a rule that is in no hurry.'),
-  keep_awake: shape.keepAwake.default(true).describe('No sleep while earning; the display may.'),
+  keep_awake: shape.keepAwake
+    .default(true)
+    .describe('No sleep while guests are served; the display may turn off.'),
   keep_model_loaded: shape.keepModelLoaded
     .default(false)
     .describe('The model stays in memory while nobody needs that memory.'),
-  idle_seconds: shape.idleSeconds.default(600).describe('when-idle: seconds without keyboard and mouse.'),
-  lock_is_idle: shape.lockIsIdle.default(true).describe('A locked screen counts as idle at once.'),
-  serve_on_battery: shape.serveOnBattery.default(false).describe('Earn on battery, too.'),
-  min_battery_percent: shape.minBatteryPercent.default(50).describe('On battery: least charge.'),
+  idle_seconds: shape.idleSeconds
+    .default(600)
+    .describe('Time without keyboard and mouse after which nobody counts as being here.'),
+  lock_is_idle: shape.lockIsIdle.default(true).describe('Whoever locks the screen has left: no wait.'),
+  serve_on_battery: shape.serveOnBattery
+    .default(false)
+    .describe('Guests are served without mains power too, down to the charge below.'),
+  min_battery_percent: shape.minBatteryPercent
+    .default(50)
+    .describe('Below this charge nothing is earned on battery.'),
   stop_when_hot: shape.stopWhenHot
     .default(true)
-    .describe('Stop when the system reports serious thermal pressure.'),
+    .describe('Nothing is earned while the system reports serious thermal pressure.'),
   stop_for_full_screen: shape.stopForFullScreen
     .default(true)
-    .describe('Stop while a program fills the screen.'),
-  stop_on_metered: shape.stopOnMetered.default(true).describe('Stop on a network that charges by volume.'),
+    .describe('A game or a film that fills the screen has the machine to itself.'),
+  stop_on_metered: shape.stopOnMetered
+    .default(true)
+    .describe('Nothing is earned on a connection that charges by volume.'),
   exclusive_apps: z
     .string()
     .max(2_048)
     .regex(/^[^\r\n]*$/, 'one line')
     .default('')
     .describe('Programs, separated by commas, while which run nothing is earned and the memory is free.'),
-  max_cpu_by_others_percent: limit(numberIn(shape.maxCpuByOthersPercent)).describe(
-    'Most of all cores that other programs may use; null sets no limit.',
+  max_cpu_by_others_percent: limit(
+    numberIn(shape.maxCpuByOthersPercent),
+    'Share of the processor that other programs may take before guests have to wait.',
   ),
-  min_free_memory_gib: limit(numberIn(shape.minFreeMemoryGib)).describe(
-    'Least memory that stays free for other programs; null sets no limit.',
+  min_free_memory_gib: limit(
+    numberIn(shape.minFreeMemoryGib),
+    'Guests have to wait while less than this is free for other programs.',
   ),
-  max_gpu_temperature_c: limit(numberIn(shape.maxGpuTemperatureC)).describe(
-    'Hottest that any GPU may get; null sets no limit.',
+  max_gpu_temperature_c: limit(
+    numberIn(shape.maxGpuTemperatureC),
+    'Nothing is earned while a GPU is hotter.',
   ),
-  max_cpu_temperature_c: limit(numberIn(shape.maxCpuTemperatureC)).describe(
-    'Hottest that the processor may get; null sets no limit.',
+  max_cpu_temperature_c: limit(
+    numberIn(shape.maxCpuTemperatureC),
+    'Nothing is earned while the processor is hotter.',
   ),
   gpus: z
     .string()
@@ -330,13 +346,16 @@ export const EarningSection = z.strictObject({
     .describe(
       'Rules for single GPUs, separated by commas: its id, then “off”, a limit of memory (8 GiB) or of heat (80 C).',
     ),
-  max_model_memory_gib: limit(numberIn(shape.maxModelMemoryGib)).describe(
-    'Most memory that the model may take; null: what fits.',
+  max_model_memory_gib: limit(
+    numberIn(shape.maxModelMemoryGib),
+    'Most memory that the model may take.',
+    'what fits',
   ),
-  min_profit_per_kwh: limit(numberIn(shape.minProfitPerKwh)).describe(
-    'Least profit on one kWh, in your currency; needs prices.per_trm and prices.per_kwh; null sets no limit.',
+  min_profit_per_kwh: limit(
+    numberIn(shape.minProfitPerKwh),
+    'Least profit on one kWh, in your currency; needs prices.per_trm and prices.per_kwh.',
   ),
-  morning_at: shape.morningAt.default('07:00').describe('When a snooze until morning ends.'),
+  morning_at: shape.morningAt.default('07:00').describe('Then a snooze until morning ends.'),
 })
 
 /** Section `schedule` of `owner.yaml`. */
@@ -347,7 +366,8 @@ export const ScheduleSection = z.strictObject({
     .refine(isTimeZone, 'no such time zone; write one such as Europe/Berlin')
     .nullable()
     .default(null)
-    .describe('Time zone of the windows, such as Europe/Berlin; null: that of the system.'),
+    .describe('Time zone of the windows, such as Europe/Berlin.')
+    .meta({ unset: 'that of the system' }),
   needs_idle: shape.scheduleNeedsIdle
     .default(false)
     .describe('Within the windows only while nobody uses the machine.'),

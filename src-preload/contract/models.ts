@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { PublicErrorSchema } from './errors.ts'
+import { PublicErrorSchema, ReasonParams } from './errors.ts'
 
 const Count = z.number().int().nonnegative()
 const TimestampMs = z.number().int().nonnegative()
@@ -7,14 +7,24 @@ const TimestampMs = z.number().int().nonnegative()
 /** Who said what the file's SHA-256 must be: this app, the owner, or only the server that the file came from. */
 const HashOrigin = z.enum(['catalogue', 'owner', 'server'])
 
+/** How a model fits. Stable: the window has a sentence for each. */
+export const FitCode = z.enum([
+  ...(['cpu', 'gpu', 'split', 'cpu-only-with', 'gpu-only-with', 'split-only-with', 'too-large'] as const),
+  ...(['offered-fits', 'offered-squeezed', 'offered-too-large', 'offered-unknown'] as const),
+  ...(['unusable', 'elsewhere'] as const),
+])
+export type FitCode = z.infer<typeof FitCode>
+
 /** Whether a model can be loaded on this machine now. */
 const Fit = z.object({
   /** `squeezed`: with fewer slots or a shorter context; `unknown`: the size is not known. */
   verdict: z.enum(['fits', 'squeezed', 'too-large', 'unknown']),
   /** By rule, not by measurement. */
   needBytes: Count.nullable(),
-  /** For a person. */
+  /** For a person: English, and the same by code. */
   sentence: z.string(),
+  code: FitCode,
+  params: ReasonParams,
 })
 
 export const InstalledModel = z.object({

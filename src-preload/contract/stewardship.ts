@@ -90,7 +90,8 @@ const SentinelValues = z.strictObject({
     .describe('Latest jobs that the return is over.'),
   daily_budget: Money.nullable()
     .default(5)
-    .describe('Most electricity cost per day (UTC); null sets no limit.'),
+    .describe('Most electricity cost per day (UTC).')
+    .meta({ unset: 'no limit' }),
   max_latency_ms: z
     .number()
     .int()
@@ -129,7 +130,8 @@ const TelemetryValues = z.strictObject({
     .max(1_024)
     .nullable()
     .default(1)
-    .describe('Most telemetry that is kept; the oldest files go first. null keeps all.'),
+    .describe('Most telemetry that is kept; the oldest files go first.')
+    .meta({ unset: 'all of it' }),
   keep_days: z
     .number()
     .int()
@@ -137,7 +139,8 @@ const TelemetryValues = z.strictObject({
     .max(36_500)
     .nullable()
     .default(null)
-    .describe('Days after which telemetry is dropped; null keeps it as long as there is room.'),
+    .describe('Days after which telemetry is dropped.')
+    .meta({ unset: 'kept as long as there is room' }),
 })
 
 const MeshValues = z.strictObject({
@@ -183,15 +186,18 @@ export const OwnerValues = z
   })
   .superRefine((values, context) => {
     const { thermostat, sentinel } = values
-    const problem = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message })
+    const problem = (path: string[], message: string, params: Record<string, unknown>) =>
+      context.addIssue({ code: 'custom', path, message, params })
     for (const knob of ['inner_cycles', 'outer_steps', 'halt_threshold', 'concurrency'] as const) {
       if (thermostat[`min_${knob}`] > thermostat[`max_${knob}`])
-        problem(['thermostat', `max_${knob}`], `it is below min_${knob}`)
+        problem(['thermostat', `max_${knob}`], `it is below min_${knob}`, { other: `min_${knob}` })
     }
     if (thermostat.min_inner_cycles * thermostat.min_outer_steps > sentinel.max_cycles)
-      problem(['sentinel', 'max_cycles'], 'the least depth of the thermostat is already above it')
+      problem(['sentinel', 'max_cycles'], 'the least depth of the thermostat is already above it', {
+        depth: true,
+      })
     if (sentinel.min_samples > sentinel.roi_window_jobs)
-      problem(['sentinel', 'roi_window_jobs'], 'it is below min_samples')
+      problem(['sentinel', 'roi_window_jobs'], 'it is below min_samples', { other: 'min_samples' })
   })
 export type OwnerValues = z.infer<typeof OwnerValues>
 
@@ -212,14 +218,29 @@ export const OwnerField = z.object({
   fallback: OwnerScalar,
   value: OwnerScalar,
   about: z.string(),
+  /** What it means that nothing is set, in few words; null where the text above says it. */
+  unset: z.string().nullable(),
 })
 export type OwnerField = z.infer<typeof OwnerField>
+
+/** What can be wrong with the file. Stable: the window has a sentence for each. */
+export const OwnerFaultCode = z.enum([
+  ...(['missing', 'unreadable', 'too-large', 'documents', 'shape'] as const),
+  ...(['tab', 'indent', 'missing-mark', 'duplicate', 'syntax'] as const),
+  ...(['unknown', 'section', 'boolean', 'number', 'integer', 'text'] as const),
+  ...(['least', 'above', 'most', 'long', 'choice', 'value'] as const),
+  ...(['currency', 'windows', 'time', 'time-zone', 'gpus', 'line', 'below-other', 'below-depth'] as const),
+])
+export type OwnerFaultCode = z.infer<typeof OwnerFaultCode>
 
 /** Why the file is not in force; the last good values are. */
 export const OwnerFileProblem = z.object({
   /** From 1; null where the fault is the whole file's. */
   line: z.number().int().positive().nullable(),
+  /** English, and the same by code. */
   reason: z.string(),
+  code: OwnerFaultCode,
+  params: ReasonParams,
 })
 export type OwnerFileProblem = z.infer<typeof OwnerFileProblem>
 

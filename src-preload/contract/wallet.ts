@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { ReasonParams } from './errors.ts'
 
 const Count = z.number().int().nonnegative()
 const TimestampMs = z.number().int().nonnegative()
@@ -8,6 +9,10 @@ const PositiveTrm = z.string().regex(/^[1-9]\d{0,19}$/)
 const NodeId = z.string().regex(/^[0-9a-f]{64}$/)
 
 export const StakeDays = z.union([z.literal(7), z.literal(30), z.literal(90), z.literal(365)])
+
+/** What an owner does next. Stable: the window has a sentence for each. */
+export const WalletStepCode = z.enum(['slashed', 'loan-ends', 'stake-now', 'claim', 'stake-later', 'refused'])
+export type WalletStepCode = z.infer<typeof WalletStepCode>
 
 /** What this node owns, owes and may do next. */
 export const WalletView = z.object({
@@ -21,6 +26,8 @@ export const WalletView = z.object({
   }),
   /** One sentence to the owner; null when nothing is to be done. */
   nextStep: z.string().nullable(),
+  /** The same by its code. */
+  next: z.object({ code: WalletStepCode, params: ReasonParams }).nullable(),
   /** Why guests may, or may not, pay this host now. */
   eligibility: z.string(),
   welcomeLoan: z.enum(['available', 'active', 'used', 'unavailable']),

@@ -1,4 +1,4 @@
-import { numberFormat } from './locale.ts'
+import { numberFormat, percentSign } from './locale.ts'
 
 const PREFIXES = ['', 'k', 'M', 'G', 'T', 'P', 'E', 'Z', 'Y', 'R', 'Q'] as const
 
@@ -52,9 +52,11 @@ export function formatCompact(decimal: string | number): string {
 export const formatNumber = (value: number, options?: Intl.NumberFormatOptions): string =>
   numberFormat(options).format(value)
 
-/** A share of one: 0.125 → `12.5 %`. */
-export const formatPercent = (share: number, maximumFractionDigits = 1): string =>
-  `${formatNumber(share * 100, { maximumFractionDigits })} %`
+/** A share of one: 0.125 → `12.5 %`, in Japanese `12.5%`. */
+export const formatPercent = (
+  share: number,
+  options: Intl.NumberFormatOptions = { maximumFractionDigits: 1 },
+): string => `${formatNumber(share * 100, options)}${percentSign()}`
 
 /** Small sums keep two figures that say something: `€0.0042`; others have the decimals of their currency. */
 export function formatMoney(amount: number, currency: string): string {

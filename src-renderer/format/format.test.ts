@@ -10,7 +10,7 @@ import {
   withSiPrefix,
 } from './amounts.ts'
 import { shortHex } from './hex.ts'
-import { formatBucket, formatDateTime, formatDuration, formatRelative, withReadableTimes } from './time.ts'
+import { formatBucket, formatDuration, formatMoment, formatRelative, withReadableTimes } from './time.ts'
 
 const decimal = fc.bigInt({ min: -(10n ** 40n) + 1n, max: 10n ** 40n - 1n }).map(String)
 
@@ -97,7 +97,7 @@ describe('time', () => {
 describe('sentences of the host', () => {
   it('have their times written for people, and nothing else changed', () => {
     const time = '2026-11-29T15:10:51.236Z'
-    const shown = formatDateTime(Date.parse(time))
+    const shown = formatMoment(Date.parse(time))
     expect(withReadableTimes(`Stake before ${time}: then it ends.`)).toBe(
       `Stake before ${shown}: then it ends.`,
     )

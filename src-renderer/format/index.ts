@@ -18,6 +18,7 @@ export {
   formatDate,
   formatDateTime,
   formatDuration,
+  formatMoment,
   formatRelative,
   withReadableTimes,
 } from './time.ts'

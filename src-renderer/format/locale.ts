@@ -2,9 +2,12 @@ import { spoken } from '../i18n/index.ts'
 
 /** How figures and dates are written; English dates put the day first and use 24 hours. */
 const locales = {
-  en: { figures: 'en-US', dates: 'en-GB' },
-  ja: { figures: 'ja-JP', dates: 'ja-JP' },
+  en: { figures: 'en-US', dates: 'en-GB', percent: ' %' },
+  ja: { figures: 'ja-JP', dates: 'ja-JP', percent: '%' },
 } as const
+
+/** What follows a figure in percent. */
+export const percentSign = (): string => locales[spoken()].percent
 
 const figureLocale = (): string => locales[spoken()].figures
 const dateLocale = (): string => locales[spoken()].dates

@@ -43,13 +43,19 @@ export function formatClock(ms: number): string {
   return dateFormat({ hour: '2-digit', minute: '2-digit' }).format(ms)
 }
 
+/** To the second, as in a log: `21 Nov 2026, 18:00:07`. */
 export function formatDateTime(ms: number): string {
   return dateFormat({ dateStyle: 'medium', timeStyle: 'medium' }).format(ms)
 }
 
+/** As people make an appointment: `21 Nov 2026, 18:00`. */
+export function formatMoment(ms: number): string {
+  return dateFormat({ dateStyle: 'medium', timeStyle: 'short' }).format(ms)
+}
+
 /** A sentence of the host with its times, which it writes as ISO 8601, as people read them. */
 export const withReadableTimes = (sentence: string): string =>
-  sentence.replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, (time) => formatDateTime(Date.parse(time)))
+  sentence.replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, (time) => formatMoment(Date.parse(time)))
 
 /** What a bar of the earnings chart is called: the hour, or the day where a bar is a day or longer. */
 export function formatBucket(startMs: number, bucketMs: number): string {

@@ -5,17 +5,23 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { SENTENCES as SHELL_SENTENCES } from '../../src-main/desktop/saying.ts'
 import { wordsIn } from '../../src-main/desktop/words.ts'
 import { ownerFields } from '../../src-main/earning/index.ts'
+import { OWNER_FAULT_SENTENCES } from '../../src-main/earning/owner-faults.ts'
 import { REASON_SENTENCES } from '../../src-main/earning/policy-sentences.ts'
 import { GUARD_SENTENCES, SENTINEL_SENTENCES } from '../../src-main/earning/sentinel-sentences.ts'
 import { THERMOSTAT_SENTENCES } from '../../src-main/earning/thermostat-sentences.ts'
 import { COMPUTE_SENTENCES } from '../../src-main/hardware/compute-state.ts'
+import { WALLET_STEP_SENTENCES } from '../../src-main/host/economy-standing.ts'
+import { FIT_SENTENCES } from '../../src-main/models/fit-sentences.ts'
 import {
   ComputeCode,
+  FitCode,
   GuardSentenceCode,
   HostReasonCode,
+  OwnerFaultCode,
   OwnerValues,
   SentinelCode,
   ThermostatCode,
+  WalletStepCode,
 } from '../../src-preload/contract/index.ts'
 import { errorWords, hostWords, speak } from './index.ts'
 import { ja } from './ja/index.ts'
@@ -44,6 +50,9 @@ const tables: [string, Record<string, string>][] = [
   ['sentinel', both(SENTINEL_SENTENCES, 'nextStep')],
   ['compute', both(COMPUTE_SENTENCES, 'sentence')],
   ['compute', both(COMPUTE_SENTENCES, 'nextStep')],
+  ['fit', FIT_SENTENCES],
+  ['ownerFile', OWNER_FAULT_SENTENCES],
+  ['wallet.nextStep', WALLET_STEP_SENTENCES],
 ]
 
 function both<Part extends string>(table: Record<string, Record<Part, string | null>>, part: Part) {
@@ -62,6 +71,8 @@ describe.each(tables)('the host’s sentences %s', (section, table) => {
       expect(english.trim()).not.toBe('')
       expect(said?.trim() ?? '').not.toBe('')
       for (const name of placesOfJapanese(said ?? '')) {
+        // The size of a slot is said in figures.
+        if (section === 'fit' && (name === 'slots' || name === 'tokens')) continue
         // Amber says the figures of its guardrail, which always has both.
         const isFigure = section === 'sentinel' && (name === 'value' || name === 'limit')
         expect(isFigure || placesOfEnglish(english).includes(name)).toBe(true)
@@ -77,6 +88,9 @@ describe('a code of the contract', () => {
     ...ThermostatCode.options.map((code) => `thermostat.${code}`),
     ...SentinelCode.options.flatMap((code) => [`sentinel.${code}.reason`, `sentinel.${code}.nextStep`]),
     ...ComputeCode.options.map((code) => `compute.${code}.sentence`),
+    ...FitCode.options.map((code) => `fit.${code}`),
+    ...OwnerFaultCode.options.map((code) => `ownerFile.${code}`),
+    ...WalletStepCode.options.map((code) => `wallet.nextStep.${code}`),
     ...ownerFields(OwnerValues.parse({}))
       .filter(({ key }) => !/^(serving\.paused|earning\.mode|schedule\.[a-z]+day|mesh\.)/.test(key))
       .map(({ key }) => `fields.${key}.about`),

@@ -14,6 +14,15 @@ export type DepthRange = keyof typeof depthRanges
 
 const BUCKETS: Record<DepthRange, number> = { '1h': 12, '24h': 48, '7d': 56, '30d': 60 }
 
+const MINUTE_MS = 60_000
+
+/** End of the stretch of time that is under way: stretches begin at whole hours, or days, of this place. */
+function bucketEnd(bucketMs: number): number {
+  const nowMs = Date.now() + 1
+  const zoneMs = new Date(nowMs).getTimezoneOffset() * MINUTE_MS
+  return Math.ceil((nowMs - zoneMs) / bucketMs) * bucketMs + zoneMs
+}
+
 export interface DepthChoice {
   range: DepthRange
   /** Null: both. */
@@ -45,7 +54,7 @@ export const createDepthStore = (client: HostClient) =>
         latest += 1
         const mine = latest
         const { range, level, effort } = get().choice
-        const toMs = Date.now() + 1
+        const toMs = bucketEnd(depthRanges[range] / BUCKETS[range])
         set({ loading: true })
         try {
           const map = await client.call('depth.map', {

@@ -18,6 +18,7 @@ export function sampleWallet(change: Partial<WalletView> = {}): WalletView {
     availableTrm: '0',
     income: { fromOthersTrm: '0', onCreditTrm: '0', ownUseTrm: '0' },
     nextStep: 'Claim the welcome loan: it opens this host to guests for 72 hours.',
+    next: { code: 'claim', params: { hours: 72, stakeTrm: '100', capTrm: '10', haveTrm: '0' } },
     eligibility: 'bootstrap-window',
     welcomeLoan: 'available',
     stake: {
@@ -55,6 +56,7 @@ export const richWallet = (): WalletView =>
     availableTrm: '12345678901234567890',
     income: { fromOthersTrm: '48211904', onCreditTrm: '3120', ownUseTrm: '1204511' },
     nextStep: null,
+    next: null,
     eligibility: 'staked',
     welcomeLoan: 'used',
     stake: {
@@ -187,7 +189,11 @@ export function fakeWallet(first: WalletView): Handlers<WalletProcedure> {
       change({
         welcomeLoan: 'active',
         eligibility: 'welcome-loan',
-        nextStep: 'Stake 100 TRM before it ends.',
+        nextStep: 'Stake at least 100 TRM before the welcome loan ends.',
+        next: {
+          code: 'loan-ends',
+          params: { stakeTrm: '100', endsAt: new Date(Date.now() + 3 * DAY_MS).toISOString() },
+        },
       }),
     'wallet.refer': ({ nodeId }) =>
       change({

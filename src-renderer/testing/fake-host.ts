@@ -436,12 +436,16 @@ function busyModels(): ModelsView {
     needBytes: gib(41.2),
     sentence:
       'The model needs about 41.2 GiB even with one slot and a short context, and 28.8 GiB are free: choose a smaller model or a smaller quantisation.',
+    code: 'too-large',
+    params: { needGib: '41.2', freeGib: '28.8' },
   } as const
   const squeezed = {
     verdict: 'squeezed',
     needBytes: gib(9.7),
     sentence:
       'The model fits with 21 of 36 layers on the GPU and the rest on the CPU only with 1 slot of 4096 tokens.',
+    code: 'split-only-with',
+    params: { size: '1 slot of 4096 tokens', slots: 1, tokens: 4096, gpuLayers: 21, layers: 36 },
   } as const
   const error = (code: string, message: string, nextStep: string): PublicErrorData => ({
     code,

@@ -96,6 +96,8 @@ const fits = {
   verdict: 'fits',
   needBytes: gib(1.1),
   sentence: 'The model fits on the GPU, with 4 slots of 4096 tokens.',
+  code: 'gpu',
+  params: { size: '4 slots of 4096 tokens', slots: 4, tokens: 4096, gpuLayers: 25, layers: 24 },
 } as const
 
 export function sampleInstalled(change: Partial<InstalledModel> = {}): InstalledModel {

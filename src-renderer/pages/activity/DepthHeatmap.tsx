@@ -11,6 +11,8 @@ const GAP = 8
 const ROW = 20
 const BOTTOM = 24
 const LABEL_EVERY_PX = 88
+/** Buckets from label to label: hours and days stay whole. */
+const LABEL_STEPS = [1, 2, 4, 6, 8, 12, 24, 48]
 const LABEL_PX = 48
 const ROWS_MIN = 4
 
@@ -36,7 +38,7 @@ export function DepthHeatmap({ map, show }: { map: DepthMap; show: 'computing' |
   const mostInCell = Math.max(1, ...cells.map(({ thoughts }) => thoughts))
   const mostInColumn = Math.max(1, ...columns.map(({ thoughts }) => thoughts))
   const startOf = (bucket: number) => map.fromMs + bucket * map.bucketMs
-  const labelEvery = Math.max(1, Math.ceil(LABEL_EVERY_PX / cellWidth))
+  const labelEvery = LABEL_STEPS.find((step) => step * cellWidth >= LABEL_EVERY_PX) ?? buckets
   const busy = columns.filter(({ thoughts }) => thoughts > 0)
   const move = (event: KeyboardEvent) => {
     const steps: Record<string, [number, number]> = {

@@ -1,4 +1,5 @@
 import type { TelemetryRecord } from '../../../src-preload/contract/index.ts'
+import { formatNumber, groupDigits } from '../../format/index.ts'
 
 /** Amber and red of the sentinel, jobs that failed, thoughts that the rules refuted. */
 export function kindTone({ event_type, payload }: TelemetryRecord): 'plain' | 'warn' | 'bad' | 'earning' {
@@ -19,7 +20,8 @@ export function summaryOf({ payload }: TelemetryRecord): string {
 }
 
 function shortOf(value: unknown): string {
-  if (typeof value === 'number') return String(Number(value.toPrecision(6)))
+  if (typeof value === 'number') return formatNumber(value, { maximumSignificantDigits: 4 })
+  if (typeof value === 'string' && /^\d{5,}$/.test(value)) return groupDigits(value)
   if (Array.isArray(value)) return `[${value.length}]`
   return typeof value === 'object' ? '{…}' : String(value)
 }

@@ -114,7 +114,8 @@ function Progress({ download }: { download: Download }) {
     <div className="guide__progress">
       <Share of={share} total={1} />
       <p className="figures" role="status">
-        {t(`model.state.${state}`)} {sizeBytes === null ? formatBytes(doneBytes) : formatPercent(share, 0)}
+        {t(`model.state.${state}`)}{' '}
+        {sizeBytes === null ? formatBytes(doneBytes) : formatPercent(share, { maximumFractionDigits: 0 })}
         {state === 'running' && bytesPerSecond !== null
           ? ` · ${formatBytes(Math.round(bytesPerSecond))}/s`
           : ''}

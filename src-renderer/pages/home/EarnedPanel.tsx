@@ -64,9 +64,7 @@ function Window({ name, window, currency }: { name: ShownWindow; window: MoneyWi
       <dd className="window__trm figures">
         {groupDigits(window.earnedTrm)} <span>TRM</span>
       </dd>
-      <dd className="window__net figures">
-        <Net window={window} currency={currency} />
-      </dd>
+      <Net window={window} currency={currency} />
       <dd className="window__jobs figures">{t('money.jobs', { count: window.jobs })}</dd>
     </div>
   )
@@ -79,13 +77,22 @@ function Net({ window, currency }: { window: MoneyWindow; currency: string }) {
   if (net.missing === null) {
     const amount = formatMoney(net.amount, currency)
     return (
-      <span data-sign={net.amount < 0 ? 'loss' : 'gain'}>
-        {energy.unknownJobs > 0 ? t('money.netAtMost', { amount }) : t('money.net', { amount })}
-      </span>
+      <dd className="window__net figures">
+        <span data-sign={net.amount < 0 ? 'loss' : 'gain'}>
+          {energy.unknownJobs > 0 ? t('money.netAtMost', { amount }) : t('money.net', { amount })}
+        </span>
+      </dd>
     )
   }
-  if (value.missing === null) return t('money.value', { amount: formatMoney(value.amount, currency) })
-  return t(`missing.${net.missing}`)
+  if (value.missing !== null) return <dd className="window__net">{t(`missing.${net.missing}`)}</dd>
+  return (
+    <>
+      <dd className="window__net figures">
+        {t('money.worth', { amount: formatMoney(value.amount, currency) })}
+      </dd>
+      <dd className="window__lacks">{t('money.noElectricity')}</dd>
+    </>
+  )
 }
 
 function Power({ power }: { power: MoneyView['power'] }) {

@@ -1,7 +1,7 @@
 import { AlarmClock, ChevronDown, Flag, Pause, Play, Sunrise } from 'lucide-react'
 import { useEffect } from 'react'
 import type { HostStatus } from '../../../src-preload/contract/index.ts'
-import { formatDateTime } from '../../format/index.ts'
+import { formatMoment } from '../../format/index.ts'
 import { useTranslation } from '../../i18n/index.ts'
 import { useConnection, useEarningPolicy, useStatus } from '../../stores/context.tsx'
 import { describeHost } from '../../stores/host-state.ts'
@@ -139,7 +139,7 @@ function GoesOn() {
   const atMs = view.snooze?.untilMs ?? view.decision.nextChangeAtMs
   return (
     <p className="hero__goes-on figures">
-      {atMs === null ? null : `${t('rest.goesOn', { when: formatDateTime(atMs) })} `}
+      {atMs === null ? null : `${t('rest.goesOn', { when: formatMoment(atMs) })} `}
       <a href="#/settings">{t('rest.toSettings')}</a>
     </p>
   )

@@ -19,15 +19,19 @@ export function HomePage() {
   return (
     <div className="home">
       <Hero />
-      <EarnedPanel />
-      <ReturnPanel />
-      <TradesPanel />
-      <div className="home__side">
-        <AskPanel />
-        <SafetyPanel />
+      <div className="home__columns">
+        <div className="home__column">
+          <EarnedPanel />
+          <TradesPanel />
+          <ConnectPanel />
+        </div>
+        <div className="home__column">
+          <ReturnPanel />
+          <AskPanel />
+          <SafetyPanel />
+          <MachinePanel />
+        </div>
       </div>
-      <MachinePanel />
-      <ConnectPanel />
       <LedgerFooter />
     </div>
   )

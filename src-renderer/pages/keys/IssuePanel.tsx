@@ -9,6 +9,7 @@ import {
   ErrorState,
   Notice,
   QuestionBar,
+  Select,
   useQuestion,
 } from '../../widgets/index.ts'
 import { useSubject } from '../use-subject.ts'
@@ -143,24 +144,17 @@ interface ExpiryProps {
 
 function Expiry({ days, disabled, onChange }: ExpiryProps) {
   const { t } = useTranslation('keys')
-  const id = useId()
   return (
-    <div className="issue__label">
-      <label htmlFor={id}>{t('issue.ends')}</label>
-      <select
-        id={id}
-        className="field"
-        value={String(days)}
-        disabled={disabled}
-        onChange={(event) => onChange(event.target.value === 'null' ? null : Number(event.target.value))}
-      >
-        {expiries.map((expiry) => (
-          <option key={expiry} value={String(expiry)}>
-            {t(`issue.after.${expiry ?? 'never'}`)}
-          </option>
-        ))}
-      </select>
-    </div>
+    <Select
+      label={t('issue.ends')}
+      options={expiries.map((expiry) => ({
+        value: String(expiry),
+        label: t(`issue.after.${expiry ?? 'never'}`),
+      }))}
+      value={String(days)}
+      disabled={disabled}
+      onChange={(value) => onChange(value === 'null' ? null : Number(value))}
+    />
   )
 }
 

@@ -1,7 +1,7 @@
 import { CircleAlert, KeyRound, RotateCw, Trash2 } from 'lucide-react'
 import { useId, useState } from 'react'
 import type { ApiKey } from '../../../src-preload/contract/index.ts'
-import { formatDateTime, formatTrm, shortHex } from '../../format/index.ts'
+import { formatMoment, formatTrm, groupDigits, shortHex } from '../../format/index.ts'
 import { useTranslation } from '../../i18n/index.ts'
 import { useKeys } from '../../stores/context.tsx'
 import {
@@ -59,7 +59,6 @@ function KeyRow({ apiKey }: { apiKey: ApiKey }) {
           <Badge tone={scope === 'admin' ? 'warn' : 'plain'}>{scopeWords(scope).name}</Badge>
           <Life apiKey={apiKey} />
         </p>
-        <p className="muted key__may">{scopeWords(scope).may}</p>
         <p className="muted key__may">
           {t('account')} <code title={apiKey.nodeId}>{shortHex(apiKey.nodeId)}</code>
         </p>
@@ -79,7 +78,7 @@ function KeyRow({ apiKey }: { apiKey: ApiKey }) {
 function Life({ apiKey: { expiresAtMs, retiring } }: { apiKey: ApiKey }) {
   const { t } = useTranslation('keys')
   if (expiresAtMs === null) return <span className="muted">{t('neverEnds')}</span>
-  const when = formatDateTime(expiresAtMs)
+  const when = formatMoment(expiresAtMs)
   const words = retiring ? t('replacedEnds', { when }) : t('ends', { when })
   return retiring ? <Badge tone="warn">{words}</Badge> : <span className="muted">{words}</span>
 }
@@ -90,7 +89,7 @@ function Gauge({ label, gauge: { used, limit, fullness } }: { label: string; gau
     <div className="stat gauge" data-full={fullness >= 1}>
       <dt>{label}</dt>
       <dd>
-        {t('usedOf', { used: formatTrm(used), limit: formatTrm(limit) })}
+        {t('usedOf', { used: groupDigits(used), limit: formatTrm(limit) })}
         {fullness >= 1 ? <span className="gauge__full"> {t('usedUp')}</span> : null}
         <Share of={fullness} total={1} />
       </dd>

@@ -68,11 +68,11 @@ describe('the list of keys', () => {
     const seen = words(<KeysPanel keys={severalKeys()} />)
     expect(seen).toContain('412 TRM on the credit you gave')
     expect(seen).toContain('2,210 TRM of its own')
-    expect(seen).toContain('10,000 TRM of 10,000 TRM used up')
+    expect(seen).toContain('10,000 of 10,000 TRM used up')
     expect(seen).toContain('Stopped: it asked too often within a minute.')
     expect(seen).toContain('never ends')
     expect(seen).toContain('replaced; ends')
-    expect(seen).toContain('May use the model and see its own account.')
+    expect(seen).toContain('Ask for answers')
   })
 
   it('offers to go on only to one that was stopped', () => {

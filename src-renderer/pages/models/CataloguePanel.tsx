@@ -16,7 +16,7 @@ import {
 import { familiesOf, matching } from './catalogue-filter.ts'
 import { useCommand } from './command.ts'
 import { Fit } from './Fit.tsx'
-import { hasOwnTerms, termsSentence } from './words.ts'
+import { familyName, hasOwnTerms, termsSentence } from './words.ts'
 
 interface CataloguePanelProps {
   offered: OfferedModel[]
@@ -84,7 +84,7 @@ function Family({ family, models, downloading }: FamilyProps) {
   return (
     <section className="family" aria-labelledby={headingId}>
       <h3 className="family__name" id={headingId}>
-        {family} <span className="muted">{models[0]?.publisher}</span>
+        {familyName(family, models[0]?.name ?? '')} <span className="muted">{models[0]?.publisher}</span>
       </h3>
       <ul className="rows">
         {models.map((model) => (

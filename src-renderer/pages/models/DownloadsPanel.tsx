@@ -1,6 +1,6 @@
 import { CircleAlert, Pause, Play, RotateCw, X } from 'lucide-react'
 import type { Download } from '../../../src-preload/contract/index.ts'
-import { formatBytes, formatDuration } from '../../format/index.ts'
+import { formatBytes, formatDuration, formatPercent } from '../../format/index.ts'
 import { errorWords, i18n, useTranslation } from '../../i18n/index.ts'
 import { Button, Card, ErrorState, QuestionBar, useQuestion } from '../../widgets/index.ts'
 import { focusIfLost } from '../focus.ts'
@@ -130,7 +130,7 @@ function Progress({ download, offline }: { download: Download; offline: boolean 
     sizeBytes === null
       ? formatBytes(doneBytes)
       : t('downloads.share', { done: formatBytes(doneBytes), total: formatBytes(sizeBytes) }),
-    percent === null ? null : `${percent} %`,
+    percent === null ? null : formatPercent(percent / 100),
     live && bytesPerSecond !== null ? `${formatBytes(Math.floor(bytesPerSecond))}/s` : null,
     live && secondsLeft !== null
       ? t('downloads.left', { time: formatDuration(Math.ceil(secondsLeft) * 1_000) })

@@ -1,6 +1,7 @@
 import { CircleCheck, CircleHelp, CircleMinus, CircleX } from 'lucide-react'
 import type { InstalledModel } from '../../../src-preload/contract/index.ts'
 import { useTranslation } from '../../i18n/index.ts'
+import { fitWords } from './words.ts'
 
 const icons = {
   fits: CircleCheck,
@@ -19,7 +20,7 @@ export function Fit({ fit }: { fit: InstalledModel['fit'] }) {
         <Icon size={15} aria-hidden="true" />
         {t(`fit.${fit.verdict}`)}
       </p>
-      <p className="fit__sentence">{fit.sentence}</p>
+      <p className="fit__sentence">{fitWords(fit)}</p>
     </div>
   )
 }

@@ -26,7 +26,13 @@ describe('what is on this machine', () => {
     ['too-large', 'Too large'],
     ['unknown', 'Fit not known'],
   ] as const)('says in words that a model is %s', (verdict, text) => {
-    const fit = { verdict, needBytes: gib(1.5), sentence: 'Because of this.' }
+    const fit = {
+      verdict,
+      needBytes: gib(1.5),
+      sentence: 'Because of this.',
+      code: 'cpu',
+      params: {},
+    } as const
     const seen = words(<InstalledPanel installed={[sampleInstalled({ fit })]} />)
     expect(seen).toContain(text)
     expect(seen).toContain('Because of this.')
@@ -104,7 +110,7 @@ describe('the catalogue', () => {
     publisher: 'OpenAI',
     name: 'gpt-oss 120B',
     quantisation: 'MXFP4',
-    fit: { verdict: 'too-large', needBytes: gib(60), sentence: 'Too much.' },
+    fit: { verdict: 'too-large', needBytes: gib(60), sentence: 'Too much.', code: 'too-large', params: {} },
   })
   const offered: OfferedModel[] = [small, huge, research]
   const ids = (models: OfferedModel[]) => models.map(({ id }) => id)

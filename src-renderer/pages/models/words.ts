@@ -1,6 +1,22 @@
 import type { InstalledModel } from '../../../src-preload/contract/index.ts'
-import { formatLicense } from '../../format/index.ts'
-import { i18n } from '../../i18n/index.ts'
+import { formatLicense, formatNumber } from '../../format/index.ts'
+import { hostWords, i18n } from '../../i18n/index.ts'
+
+/** How a model fits, in the person's language. */
+export function fitWords({ code, params, sentence }: InstalledModel['fit']): string {
+  const figures = Object.entries(params).map(([name, value]) => {
+    return [name, typeof value === 'number' ? formatNumber(value) : value]
+  })
+  return hostWords(`fit.${code}`, sentence, Object.fromEntries(figures))
+}
+
+/** `llama3.2` as its models write it: `Llama 3.2`. */
+export function familyName(family: string, model: string): string {
+  const plain = (text: string) => text.toLowerCase().replaceAll(' ', '')
+  const words = model.split(' ')
+  const length = words.findIndex((_, end) => plain(words.slice(0, end + 1).join(' ')) === plain(family))
+  return length < 0 ? family : words.slice(0, length + 1).join(' ')
+}
 
 type HashOrigin = NonNullable<InstalledModel['hashOrigin']>
 

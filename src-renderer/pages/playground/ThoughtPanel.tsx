@@ -202,7 +202,7 @@ function StepView({ thought, step, view }: { thought: Thought; step: number; vie
         heat={view === 'latent' ? heatOf(steps, step) : null}
       />
       <p className="thought__words figures" aria-live="polite">
-        <strong>{t('thought.stepOf', { step: step + 1, count: steps.length })}</strong>{' '}
+        <strong>{t('thought.stepIs', { step: step + 1, count: steps.length })}</strong>{' '}
         {stepWords(t, question, answer, before === null ? null : changed.size)}{' '}
         {t('thought.sure', { share: percent(t, current.haltProbability) })}
       </p>
@@ -264,10 +264,11 @@ interface ThresholdProps {
 function Threshold({ thought, threshold, stop, onChange }: ThresholdProps) {
   const { t } = useTranslation('playground')
   const sliderId = useId()
+  const shown = formatPercent(threshold, { maximumFractionDigits: 0 })
   return (
     <div className="threshold">
       <label htmlFor={sliderId}>
-        {t('halt.threshold')} <strong className="figures">{Math.round(threshold * 100)} %</strong>
+        {t('halt.threshold')} <strong className="figures">{shown}</strong>
       </label>
       <input
         id={sliderId}
@@ -275,7 +276,7 @@ function Threshold({ thought, threshold, stop, onChange }: ThresholdProps) {
         min={0}
         max={100}
         value={Math.round(threshold * 100)}
-        aria-valuetext={`${Math.round(threshold * 100)} %`}
+        aria-valuetext={shown}
         onChange={(event) => onChange(event.target.valueAsNumber / 100)}
       />
       <p className="threshold__words figures" role="status">
@@ -294,7 +295,7 @@ export function thresholdWords(t: Words, thought: Thought, stop: number | null):
   const where = t(sameAnswer(steps[stop]?.answer, answer) ? 'halt.same' : 'halt.other', place)
   const saving = savingOf(thought, stop, { several: asksSeveral(task) && thought.effort !== 'full' })
   if (saving === null) return `${where} ${t('halt.unknown')}`
-  const share = formatPercent(Number(saving.flop) / Number(flop), 0)
+  const share = formatPercent(Number(saving.flop) / Number(flop), { maximumFractionDigits: 0 })
   const saved = { flop: formatFlop(saving.flop), amount: formatTrm(saving.amountTrm), share }
   return `${where} ${t('halt.saved', saved)}`
 }

@@ -1,4 +1,5 @@
 import type { ThoughtView } from '../../../src-preload/contract/index.ts'
+import { formatPercent } from '../../format/index.ts'
 import type { Answer } from './questions.ts'
 import type { Words } from './words.ts'
 
@@ -54,7 +55,7 @@ export function percent(t: Words, probability: number): string {
   const rounded = Math.round(probability * 100)
   if (rounded === 0 && probability > 0) return t('share.underOne')
   if (rounded === 100 && probability < 1) return t('share.overNinetyNine')
-  return `${rounded} %`
+  return formatPercent(rounded / 100, { maximumFractionDigits: 0 })
 }
 
 /**

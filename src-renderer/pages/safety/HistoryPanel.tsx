@@ -84,7 +84,9 @@ function Words({ line }: { line: HistoryLine }) {
     case 'set':
       return (
         <p>
-          <code>{line.key}</code> {line.before} → <strong>{line.after}</strong>{' '}
+          {t(`settings:names.${line.key}` as 'settings:names.prices.currency', { defaultValue: '' })}{' '}
+          <code className="muted">{line.key}</code>
+          {t('history.colon')} {line.before} → <strong>{line.after}</strong>{' '}
           <span className="muted">{source}</span>
         </p>
       )

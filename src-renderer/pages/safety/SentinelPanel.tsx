@@ -1,6 +1,6 @@
 import { RotateCw, ShieldAlert, ShieldCheck, ShieldX } from 'lucide-react'
 import type { GuardrailView, SentinelView } from '../../../src-preload/contract/index.ts'
-import { formatDateTime, formatNumber } from '../../format/index.ts'
+import { formatMoment, formatMoney, formatNumber } from '../../format/index.ts'
 import { useTranslation } from '../../i18n/index.ts'
 import { useConnection, useSentinel } from '../../stores/context.tsx'
 import { Badge, Button, Card, ErrorState, Share, Stat } from '../../widgets/index.ts'
@@ -58,7 +58,7 @@ function Verdict({ view }: { view: SentinelView }) {
           </p>
           <p>{nextStep}</p>
           {view.pausedAtMs === null ? null : (
-            <p className="muted">{t('sentinel.since', { date: formatDateTime(view.pausedAtMs) })}</p>
+            <p className="muted">{t('sentinel.since', { date: formatMoment(view.pausedAtMs) })}</p>
           )}
         </div>
         {view.level === 'red' ? (
@@ -100,6 +100,8 @@ function Guard({ guard, currency }: { guard: GuardrailView; currency: string }) 
   const { name, level, value, limit } = guard
   const near = nearness(guard)
   const floor = name === 'roi_floor'
+  // Where all is well the figures above say it all.
+  const saysMore = level !== 'green' || value === null || name === 'metrics'
   return (
     <li className="guard" data-level={level}>
       <p className="guard__name">
@@ -114,14 +116,14 @@ function Guard({ guard, currency }: { guard: GuardrailView; currency: string }) 
               {limit === null
                 ? t('guards.noLimit')
                 : t(floor ? 'guards.atLeast' : 'guards.atMost', {
-                    limit: guardFigure(name, limit, currency, true),
+                    limit: guardFigure(name, limit, currency),
                   })}
             </span>
           </p>
           <Share of={near ?? 0} total={1} />
         </>
       )}
-      <p className="muted guard__sentence">{guardSentence(guard, currency)}</p>
+      {saysMore ? <p className="muted guard__sentence">{guardSentence(guard, currency)}</p> : null}
     </li>
   )
 }
@@ -138,7 +140,7 @@ function Money({ view }: { view: SentinelView }) {
         </span>
       </Stat>
       <Stat label={t('money.costToday')}>
-        {formatNumber(costToday, { maximumFractionDigits: 4 })} {currency}
+        {formatMoney(costToday, currency)}
         {unmeasuredJobsToday === 0 ? null : (
           <span className="safety-stats__note">{t('money.unmeasured', { count: unmeasuredJobsToday })}</span>
         )}

@@ -1,5 +1,5 @@
 import { CircleCheck, OctagonX } from 'lucide-react'
-import { formatDateTime } from '../../format/index.ts'
+import { formatMoment } from '../../format/index.ts'
 import { useTranslation } from '../../i18n/index.ts'
 import { useConnection, useSafety, useStatus } from '../../stores/context.tsx'
 import { Button, Card, ErrorState, QuestionBar, useQuestion } from '../../widgets/index.ts'
@@ -34,7 +34,7 @@ export function SwitchPanel() {
                     })
                   : t('kill.explain')}
                 {stopped && details?.activatedAtMs != null
-                  ? ` ${t('kill.since', { date: formatDateTime(details.activatedAtMs) })}`
+                  ? ` ${t('kill.since', { date: formatMoment(details.activatedAtMs) })}`
                   : ''}
               </span>
             </p>

@@ -6,22 +6,17 @@ import {
   type SentinelView,
   type TelemetryRecord,
 } from '../../../src-preload/contract/index.ts'
-import { formatDuration, formatNumber, groupDigits } from '../../format/index.ts'
-import { hostWords } from '../../i18n/index.ts'
+import { formatDuration, formatMoney, formatNumber, groupDigits } from '../../format/index.ts'
+import { hostWords, i18n } from '../../i18n/index.ts'
 
 export const guardTones = { green: 'earning', amber: 'warn', red: 'bad' } as const
 
 /** A figure of a guardrail with its unit; a dash where there is none. */
-export function guardFigure(
-  name: GuardrailView['name'],
-  figure: number | null,
-  currency: string,
-  cut = false,
-): string {
+export function guardFigure(name: GuardrailView['name'], figure: number | null, currency: string): string {
   if (figure === null) return '–'
   switch (name) {
     case 'daily_budget':
-      return `${formatNumber(figure, { maximumFractionDigits: cut ? 2 : 4 })} ${currency}`
+      return formatMoney(figure, currency)
     case 'latency':
       return formatDuration(figure)
     case 'roi_floor':
@@ -103,4 +98,7 @@ export function historyLine({ event_type, payload }: TelemetryRecord): HistoryLi
   }
 }
 
-const shown = (value: unknown): string => (value === null || value === undefined ? '–' : String(value))
+function shown(value: unknown): string {
+  if (value === null || value === undefined || value === '') return '–'
+  return typeof value === 'boolean' ? i18n.t(`safety:history.value.${value}`) : String(value)
+}

@@ -1,6 +1,6 @@
 import { AppWindow } from 'lucide-react'
 import type { AppSettingsChange, AppView } from '../../../src-preload/contract/index.ts'
-import { formatDateTime } from '../../format/index.ts'
+import { formatMoment } from '../../format/index.ts'
 import { hostWords, useTranslation } from '../../i18n/index.ts'
 import { useApp, useConnection } from '../../stores/context.tsx'
 import {
@@ -114,7 +114,7 @@ function UpdatesCard({ view }: { view: Available }) {
             {t('updates.version', { version: update.currentVersion })}
             {update.lastCheckAtMs === null
               ? ''
-              : ` · ${t('updates.checked', { date: formatDateTime(update.lastCheckAtMs) })}`}
+              : ` · ${t('updates.checked', { date: formatMoment(update.lastCheckAtMs) })}`}
           </span>
         </p>
         {update.state === 'ready' ? (

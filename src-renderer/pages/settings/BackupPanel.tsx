@@ -1,7 +1,7 @@
 import { Download, FileCheck2, KeyRound } from 'lucide-react'
 import { type FormEvent, useId, useState } from 'react'
 import type { BackupSummary, SettingsView } from '../../../src-preload/contract/index.ts'
-import { formatBytes, formatDateTime, shortHex } from '../../format/index.ts'
+import { formatBytes, formatMoment, shortHex } from '../../format/index.ts'
 import { useTranslation } from '../../i18n/index.ts'
 import { useBackupCheck, useConnection, useSettings } from '../../stores/context.tsx'
 import { Badge, Button, Card, ErrorState, Notice, QuestionBar, useQuestion } from '../../widgets/index.ts'
@@ -50,7 +50,7 @@ function LastBackup({ backup: { lastAtMs } }: { backup: SettingsView['backup'] }
   return lastAtMs === null ? (
     <Badge tone="warn">{t('backup.never')}</Badge>
   ) : (
-    <Badge tone="earning">{t('backup.last', { date: formatDateTime(lastAtMs) })}</Badge>
+    <Badge tone="earning">{t('backup.last', { date: formatMoment(lastAtMs) })}</Badge>
   )
 }
 
@@ -244,7 +244,7 @@ function Summary({ summary: { nodeId, createdAtMs, keys, journalBytes } }: { sum
   const { t } = useTranslation('settings')
   return (
     <p className="backup__wide settings__hint" role="status">
-      {t('restore.good', { date: formatDateTime(createdAtMs), count: keys.length })}{' '}
+      {t('restore.good', { date: formatMoment(createdAtMs), count: keys.length })}{' '}
       <code title={nodeId}>{shortHex(nodeId)}</code>.{' '}
       {journalBytes === null
         ? t('restore.noLedger')
@@ -263,7 +263,7 @@ function PendingRestore({ pending }: { pending: NonNullable<SettingsView['backup
       </Notice>
       <p className="settings__hint">
         <KeyRound size={15} aria-hidden="true" /> {t('restore.node')}{' '}
-        <code title={pending.nodeId}>{shortHex(pending.nodeId)}</code>, {formatDateTime(pending.createdAtMs)}
+        <code title={pending.nodeId}>{shortHex(pending.nodeId)}</code>, {formatMoment(pending.createdAtMs)}
       </p>
       <RestartButton />
       <p>

@@ -1,11 +1,12 @@
 import { type FormEvent, type ReactNode, useEffect, useId, useState } from 'react'
 import type { OwnerField } from '../../../src-preload/contract/index.ts'
-import { formatNumber } from '../../format/index.ts'
+import { formatDuration, formatMemory, formatNumber, formatPercent } from '../../format/index.ts'
 import { hostWords, useTranslation } from '../../i18n/index.ts'
 import { useOwner } from '../../stores/context.tsx'
 import { Button, ErrorState, OptionalNumber, Switch } from '../../widgets/index.ts'
 import { useSubject } from '../use-subject.ts'
 import { proposalOf, unitOf } from './fields.ts'
+import { inputTime } from './schedule.ts'
 
 const NUMBER_MAX = 1e12
 const BOUND_WORTH_SAYING = 100_000
@@ -31,7 +32,7 @@ export function FieldRow({ field, currency }: { field: OwnerField; currency: str
       <OptionalNumber
         label={label}
         hint={hint}
-        none={t(key.startsWith('prices.') ? 'field.unset' : 'field.none')}
+        none={t(`unset.${key}` as UnsetKey, { defaultValue: t('field.none') })}
         some={t('field.some')}
         unit={unitOf(key, currency)}
         min={field.minimum ?? -NUMBER_MAX}
@@ -56,8 +57,7 @@ export function FieldRow({ field, currency }: { field: OwnerField; currency: str
 function FieldHint({ field, currency }: { field: OwnerField; currency: string }) {
   const { t } = useTranslation('settings')
   const { key, about, minimum, maximum, fallback, type } = field
-  const unit = unitOf(key, currency)
-  const shown = (number: number) => `${formatNumber(number, { maximumFractionDigits: 10 })} ${unit}`.trim()
+  const shown = (number: number) => figureOf(key, number, currency)
   const bounds =
     // A bound that nobody comes near says nothing.
     minimum === null || maximum === null || maximum > BOUND_WORTH_SAYING || type === 'text'
@@ -76,6 +76,15 @@ function FieldHint({ field, currency }: { field: OwnerField; currency: string })
   )
 }
 
+/** A figure as people say it: 600 s are ten minutes. */
+function figureOf(key: string, figure: number, currency: string): string {
+  if (key.endsWith('_seconds') && figure > 0) return formatDuration(figure * 1_000)
+  if (key.endsWith('_ms')) return formatDuration(figure)
+  if (key.endsWith('_bytes')) return formatMemory(figure)
+  if (key.endsWith('_percent')) return formatPercent(figure / 100)
+  return `${formatNumber(figure, { maximumFractionDigits: 10 })} ${unitOf(key, currency)}`.trim()
+}
+
 interface TextSettingProps {
   label: string
   field: OwnerField
@@ -90,7 +99,8 @@ function TextSetting({ label, field, unit, hint, onSave, children }: TextSetting
   const { t } = useTranslation(['settings', 'common'])
   const { key, type, nullable, value, minimum, maximum } = field
   const { blocked, running, forgive } = useSubject(useOwner, key)
-  const said = value === null ? '' : String(value)
+  const isTime = key === 'earning.morning_at'
+  const said = value === null ? '' : isTime ? inputTime(String(value)) : String(value)
   const [text, setText] = useState(said)
   const id = useId()
 
@@ -104,7 +114,7 @@ function TextSetting({ label, field, unit, hint, onSave, children }: TextSetting
       number >= (minimum ?? -NUMBER_MAX) &&
       number <= (maximum ?? NUMBER_MAX) &&
       (type === 'number' || Number.isInteger(number))
-    : true
+    : !isTime || text !== ''
   const changed = text !== said
 
   function save(event: FormEvent) {
@@ -120,11 +130,12 @@ function TextSetting({ label, field, unit, hint, onSave, children }: TextSetting
         {label}
       </label>
       <div className="setting__fields">
-        <span className={isNumber ? 'setting__number' : 'setting__text'}>
+        <span className={isNumber || isTime ? 'setting__number' : 'setting__text'}>
           <input
             id={id}
             className="field"
-            type={isNumber ? 'number' : 'text'}
+            type={isNumber ? 'number' : isTime ? 'time' : 'text'}
+            placeholder={value === null ? t(`unset.${key}` as UnsetKey, { defaultValue: '' }) : undefined}
             {...(isNumber
               ? { min: minimum ?? undefined, max: maximum ?? undefined, step: stepOf(field) }
               : {})}
@@ -169,6 +180,7 @@ const stepOf = ({ type, maximum }: OwnerField): number | 'any' =>
 
 /** The names that this window has; a newer host may have more values. */
 type NameKey = 'names.prices.currency'
+type UnsetKey = 'unset.prices.per_kwh'
 
 /** `sentinel.max_latency_ms` → `Max latency ms`. */
 function readable(key: string): string {

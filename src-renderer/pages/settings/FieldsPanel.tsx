@@ -1,4 +1,4 @@
-import type { OwnerField, ThermostatView } from '../../../src-preload/contract/index.ts'
+import type { OwnerField, OwnerFileProblem, ThermostatView } from '../../../src-preload/contract/index.ts'
 import { hostWords, i18n, useTranslation } from '../../i18n/index.ts'
 import { useConnection, useOwner } from '../../stores/context.tsx'
 import { Card, ErrorState, Notice } from '../../widgets/index.ts'
@@ -45,6 +45,11 @@ function thermostatWords({ code, params, changes, sentence }: ThermostatView): s
   return why === '' ? sentence : [...moves, why].join(i18n.t('settings:knobBetween'))
 }
 
+function faultWords({ code, params, reason }: OwnerFileProblem): string {
+  // What the parser says of the text itself is not translated.
+  return hostWords(`ownerFile.${code}`, reason, params)
+}
+
 export function Fields({ fields }: { fields: readonly OwnerField[] }) {
   const currency = useOwner((state) => state.view?.values.prices.currency ?? '')
   return (
@@ -70,7 +75,7 @@ export function OwnerPending({ children }: { children: React.ReactNode }) {
       {view.problem === null ? null : (
         <Notice title={t('file.problem')}>
           {view.problem.line === null ? '' : `${t('file.line', { line: view.problem.line })} `}
-          <span lang="en">{view.problem.reason}</span> {t('file.lastGood')}
+          {faultWords(view.problem)} {t('file.lastGood')}
         </Notice>
       )}
       {children}

@@ -1,7 +1,7 @@
 import { Moon, Plus, Trash2 } from 'lucide-react'
 import { useEffect, useState } from 'react'
 import type { EarningSchedule, EarningView, ScheduleWindow } from '../../../src-preload/contract/index.ts'
-import { formatDateTime } from '../../format/index.ts'
+import { formatMoment } from '../../format/index.ts'
 import { hostWords, useTranslation } from '../../i18n/index.ts'
 import { useConnection, useEarningPolicy } from '../../stores/context.tsx'
 import { Button, Card, ErrorState, Menu, Notice, Segmented, TimeField } from '../../widgets/index.ts'
@@ -67,7 +67,7 @@ function Mode({ view }: { view: EarningView }) {
             : schedule.nextChangeAtMs === null
               ? t('hours.neverChanges')
               : t(schedule.openNow ? 'hours.closesAt' : 'hours.opensAt', {
-                  date: formatDateTime(schedule.nextChangeAtMs),
+                  date: formatMoment(schedule.nextChangeAtMs),
                   zone: schedule.timeZone,
                 })}
         </span>

@@ -1,4 +1,5 @@
 import type { OwnerField } from '../../../src-preload/contract/index.ts'
+import { i18n } from '../../i18n/index.ts'
 
 /** Which values of `owner.yaml` stand together. What has a control of its own is not here; the last group has the rest. */
 export const groups = {
@@ -74,7 +75,7 @@ export function unitOf(key: string, currency: string): string {
   if (key === 'prices.per_trm') return `${currency}/TRM`
   if (key === 'sentinel.daily_budget') return currency
   const suffixes: [RegExp, string][] = [
-    [/_seconds$/, 's'],
+    [/_seconds$/, i18n.t('time.second')],
     [/_ms$/, 'ms'],
     [/_percent$/, '%'],
     [/_gib$/, 'GiB'],

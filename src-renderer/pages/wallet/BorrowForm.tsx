@@ -1,6 +1,6 @@
 import { type FormEvent, useState } from 'react'
 import type { WalletView } from '../../../src-preload/contract/index.ts'
-import { formatDateTime, formatTrm, groupDigits, parseTypedAmount } from '../../format/index.ts'
+import { formatMoment, formatTrm, groupDigits, parseTypedAmount } from '../../format/index.ts'
 import { i18n, useTranslation } from '../../i18n/index.ts'
 import { useWallet } from '../../stores/context.tsx'
 import { AmountField, Button, ErrorState, QuestionBar, useNow, useQuestion } from '../../widgets/index.ts'
@@ -114,7 +114,7 @@ function costSentence(
 ): string {
   const interest = interestTrm(amountTrm, rate, termHours)
   const total = (BigInt(amountTrm) + BigInt(interest)).toString()
-  const due = formatDateTime(nowMs + termHours * HOUR_MS)
+  const due = formatMoment(nowMs + termHours * HOUR_MS)
   return i18n.t('wallet:borrow.cost', {
     total: formatTrm(total),
     due,

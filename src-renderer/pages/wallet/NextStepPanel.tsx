@@ -1,13 +1,12 @@
 import { CircleCheck, Footprints } from 'lucide-react'
 import type { WalletView } from '../../../src-preload/contract/index.ts'
-import { withReadableTimes } from '../../format/index.ts'
-import { hostWords, useTranslation } from '../../i18n/index.ts'
+import { useTranslation } from '../../i18n/index.ts'
 import { useWallet } from '../../stores/context.tsx'
 import { Badge, Button, Card, ErrorState } from '../../widgets/index.ts'
 import { focusIfLost } from '../focus.ts'
 import { useSubject } from '../use-subject.ts'
 import { STAKE_AMOUNT_ID } from './StakePanel.tsx'
-import { nextActionOf, standingWords } from './words.ts'
+import { nextActionOf, standingWords, stepWords } from './words.ts'
 
 /** What the host suggests, with the button that does it. */
 export function NextStepPanel({ view }: { view: WalletView }) {
@@ -25,9 +24,7 @@ export function NextStepPanel({ view }: { view: WalletView }) {
         <Icon className="next__icon" size={24} aria-hidden="true" />
         <div className="next__text">
           <p className="next__sentence" role="status">
-            {nextStep === null
-              ? t('next.nothing')
-              : withReadableTimes(hostWords(`wallet.nextStep.${nextActionOf(view)}`, nextStep))}
+            {nextStep === null ? t('next.nothing') : stepWords(view)}
           </p>
           <p className="muted">
             {standing.sentence} {t('next.welcome', { state: t(`next.welcomeStates.${welcomeLoan}`) })}

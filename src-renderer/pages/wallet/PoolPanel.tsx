@@ -1,6 +1,6 @@
 import { type FormEvent, type ReactNode, useState } from 'react'
 import type { WalletView } from '../../../src-preload/contract/index.ts'
-import { formatDateTime, formatTrm, parseTypedAmount, shortHex } from '../../format/index.ts'
+import { formatMoment, formatTrm, parseTypedAmount, shortHex } from '../../format/index.ts'
 import { Trans, useTranslation } from '../../i18n/index.ts'
 import { useWallet } from '../../stores/context.tsx'
 import { AmountField, Button, Card, ErrorState, QuestionBar, Stat, useQuestion } from '../../widgets/index.ts'
@@ -150,7 +150,7 @@ function LoanRow({ loan }: { loan: WalletView['loans'][number] }) {
         <Trans
           t={t}
           i18nKey="loans.due"
-          values={{ amount: formatTrm(principalTrm), when: formatDateTime(dueAtMs) }}
+          values={{ amount: formatTrm(principalTrm), when: formatMoment(dueAtMs) }}
           components={{ b: <strong />, when: <time dateTime={new Date(dueAtMs).toISOString()} /> }}
         />
         <span className="muted wallet__per-year">

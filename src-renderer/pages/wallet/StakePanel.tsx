@@ -1,7 +1,7 @@
 import { Lock, LockOpen } from 'lucide-react'
 import { type FormEvent, useId, useState } from 'react'
 import type { WalletView } from '../../../src-preload/contract/index.ts'
-import { formatDateTime, formatTrm, parseTypedAmount } from '../../format/index.ts'
+import { formatMoment, formatTrm, parseTypedAmount } from '../../format/index.ts'
 import { Trans, useTranslation } from '../../i18n/index.ts'
 import { useWallet } from '../../stores/context.tsx'
 import {
@@ -64,12 +64,12 @@ function CurrentStake({ stake, unlocksAtMs }: { stake: StakeView; unlocksAtMs: n
         <Stat label={t('stake.staked')}>{formatTrm(stakedTrm)}</Stat>
         <Stat label={t('stake.onYield')}>{formatMultiplier(multiplier)}</Stat>
         <Stat label={locked ? t('stake.unlocks') : t('stake.unlocked')}>
-          <time dateTime={new Date(unlocksAtMs).toISOString()}>{formatDateTime(unlocksAtMs)}</time>
+          <time dateTime={new Date(unlocksAtMs).toISOString()}>{formatMoment(unlocksAtMs)}</time>
         </Stat>
       </dl>
       <div className="stake__unstake">
         <p id={reasonId} className="muted wallet__hint">
-          {locked ? t('stake.backFrom', { when: formatDateTime(unlocksAtMs) }) : t('stake.takeBack')}
+          {locked ? t('stake.backFrom', { when: formatMoment(unlocksAtMs) }) : t('stake.takeBack')}
         </p>
         <Button
           look={locked ? 'quiet' : 'accent'}
@@ -98,7 +98,7 @@ function StakeForm({ stake, availableTrm }: StakePanelProps) {
   const adding = stake.unlocksAtMs !== null
   const term = stake.terms.find((offer) => offer.days === days)
   const typed = parseTypedAmount(text, leastTrm(stake, term))
-  const unlocks = formatDateTime(now + days * DAY_MS)
+  const unlocks = formatMoment(now + days * DAY_MS)
   const tooShort = now + days * DAY_MS < (stake.unlocksAtMs ?? 0)
   const ready = typed.amountTrm !== null && !tooShort && !blocked
 

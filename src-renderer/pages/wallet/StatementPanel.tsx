@@ -1,7 +1,7 @@
 import { Download } from 'lucide-react'
 import { useEffect } from 'react'
 import { StatementPeriod, type WalletStatement } from '../../../src-preload/contract/index.ts'
-import { formatDateTime, formatMoney, formatTrm, groupDigits } from '../../format/index.ts'
+import { formatMoment, formatMoney, formatTrm, groupDigits } from '../../format/index.ts'
 import { useTranslation } from '../../i18n/index.ts'
 import { useConnection, useStatement } from '../../stores/context.tsx'
 import { Button, Card, Select, Stat } from '../../widgets/index.ts'
@@ -42,8 +42,8 @@ function Sums({ statement }: { statement: WalletStatement }) {
   const name = `statement-${new Date(endMs).toISOString().slice(0, 10)}`
   return (
     <>
-      <p className="figures">
-        {t('statement.range', { from: formatDateTime(startMs), to: formatDateTime(endMs) })}
+      <p className="wallet__hint figures">
+        {t('statement.range', { from: formatMoment(startMs), to: formatMoment(endMs) })}
       </p>
       <dl className="wallet__stats">
         <Stat label={t('statement.fromOthers')}>{formatTrm(fromOthersTrm)}</Stat>

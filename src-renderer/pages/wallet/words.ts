@@ -1,6 +1,6 @@
 import type { WalletView } from '../../../src-preload/contract/index.ts'
-import { formatNumber } from '../../format/index.ts'
-import { i18n } from '../../i18n/index.ts'
+import { formatNumber, formatPercent, groupDigits, withReadableTimes } from '../../format/index.ts'
+import { hostWords, i18n } from '../../i18n/index.ts'
 
 const HOURS_PER_YEAR = 8_760
 
@@ -27,6 +27,17 @@ export function standingWords(eligibility: string) {
   }
 }
 
+/** What the host suggests, in the person's language, with its figures and times as people read them. */
+export function stepWords({ nextStep, next }: WalletView): string {
+  const params = Object.entries(next?.params ?? {}).map(([name, value]) => {
+    if (name.endsWith('Trm')) return [name, groupDigits(value)]
+    return [name, typeof value === 'string' ? withReadableTimes(value) : value]
+  })
+  return withReadableTimes(
+    hostWords(`wallet.nextStep.${next?.code}`, nextStep ?? '', Object.fromEntries(params)),
+  )
+}
+
 export type NextAction = 'claim' | 'stake' | 'guests' | null
 
 /** What does the step that the host suggests: the same facts decide that its sentence stands on. */
@@ -42,7 +53,7 @@ export function nextActionOf({
   return welcomeLoan === 'available' ? 'claim' : 'guests'
 }
 
-const percent = (share: number): string => `${formatNumber(share * 100, { maximumSignificantDigits: 3 })} %`
+const percent = (share: number): string => formatPercent(share, { maximumSignificantDigits: 3 })
 
 /** A rate by the hour as people compare it; a year has 8,760 hours, without compound interest. */
 export const ratePerHour = (rate: number): string => i18n.t('wallet:perHour', { rate: percent(rate) })
