@@ -1,4 +1,4 @@
-import { CircleCheck, Gift, KeyRound, MessageSquareText, ShieldAlert } from 'lucide-react'
+import { CircleCheck, Eye, Gift, KeyRound, MessageSquareText, ShieldAlert } from 'lucide-react'
 import { useEffect } from 'react'
 import type { WalletView } from '../../../src-preload/contract/index.ts'
 import { groupDigits } from '../../format/index.ts'
@@ -34,6 +34,13 @@ export function EarnStep() {
         <span>
           <strong>{t('earn.guest')}</strong>
           <span className="muted guide__note">{t('earn.guestText')}</span>
+        </span>
+      </li>
+      <li>
+        <Eye className="guide__icon" size={20} aria-hidden="true" />
+        <span>
+          <strong>{t('earn.privacy')}</strong>
+          <span className="muted guide__note">{t('earn.privacyText')}</span>
         </span>
       </li>
       <li>

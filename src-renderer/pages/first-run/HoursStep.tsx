@@ -1,4 +1,4 @@
-import { Clock, Moon, MousePointer2 } from 'lucide-react'
+import { Clock, Moon, MoonStar, MousePointer2, Zap } from 'lucide-react'
 import { useEffect, useId } from 'react'
 import type { EarningPolicyChange, EarningView } from '../../../src-preload/contract/index.ts'
 import { useTranslation } from '../../i18n/index.ts'
@@ -52,6 +52,22 @@ function Choices({ view }: { view: EarningView }) {
           </label>
         ))}
       </fieldset>
+      <ul className="guide__facts">
+        <li>
+          <MoonStar className="guide__icon" size={20} aria-hidden="true" />
+          <span>
+            <strong>{t('hours.meanwhile')}</strong>
+            <span className="muted guide__note">{t('hours.meanwhileText')}</span>
+          </span>
+        </li>
+        <li>
+          <Zap className="guide__icon" size={20} aria-hidden="true" />
+          <span>
+            <strong>{t('hours.cost')}</strong>
+            <span className="muted guide__note">{t('hours.costText')}</span>
+          </span>
+        </li>
+      </ul>
       <p className="muted guide__note">{t('hours.later')}</p>
       {error === null ? null : <ErrorState error={error} />}
     </>

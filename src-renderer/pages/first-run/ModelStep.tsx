@@ -1,7 +1,7 @@
 import { Check, Download as DownloadIcon } from 'lucide-react'
 import { useEffect } from 'react'
 import type { Download, ModelsView, OfferedModel } from '../../../src-preload/contract/index.ts'
-import { formatBytes, formatDuration, formatPercent } from '../../format/index.ts'
+import { formatBytes, formatDuration, formatLicense, formatPercent } from '../../format/index.ts'
 import { useTranslation } from '../../i18n/index.ts'
 import { useConnection, useModels } from '../../stores/context.tsx'
 import { Badge, Button, ErrorState, Share } from '../../widgets/index.ts'
@@ -83,7 +83,7 @@ function Offer({ offer, view }: { offer: OfferedModel; view: ModelsView }) {
       <div className="guide__model-name">
         <strong>{name}</strong> <span className="muted">{quantisation}</span>
         <span className="muted guide__note">
-          {sizeBytes === null ? t('model.sizeUnknown') : formatBytes(sizeBytes)} · {license} ·{' '}
+          {sizeBytes === null ? t('model.sizeUnknown') : formatBytes(sizeBytes)} · {formatLicense(license)} ·{' '}
           {t(`model.fit.${fit.verdict}`)}
         </span>
       </div>
