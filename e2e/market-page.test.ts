@@ -142,6 +142,15 @@ withBrowser('the Market page between two real hosts', () => {
     await page.keyboard.press('Escape')
   })
 
+  it('says what a host with nothing at stake may earn, and to whom it could lend', async () => {
+    await part('How this host stands')
+      .getByText(/guests and other hosts may pay this host 10 TRM in all; 0 TRM so far/)
+      .waitFor()
+    const loans = part('Loans between hosts')
+    await loans.getByText('No loans yet').waitFor()
+    await loans.getByText('To nobody can be lent yet').waitFor()
+  })
+
   it('sends a question to it once that is allowed, and the trade appears with its proof', async () => {
     expect((await ask()).status).toBe(404)
     const rules = part('Whose questions may leave')

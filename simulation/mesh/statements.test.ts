@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { availableAccount } from '../../src-main/economy/index.ts'
+import { meshLoanHandlers } from '../../src-main/host/control-mesh-loans.ts'
 import { MemoryNetwork, sealEnvelope } from '../../src-main/mesh/index.ts'
 import { keyNumber } from '../keys.ts'
 import { SeededRandom } from '../random.ts'
@@ -62,6 +63,16 @@ async function earn(house: House, node: House, amountTrm: bigint, trades: number
   await ledger.post([event], [movement])
   for (let count = 0; count < trades; count++) await economy.rewardTrade({ provider: node.id, ownKey: false })
 }
+/** What the window of the house shows of its loans. */
+const windowOf = ({ books, market, id }: House) =>
+  meshLoanHandlers({
+    economy: books.economy,
+    ledger: books.ledger,
+    nodeId: id,
+    clock: scheduler,
+    loans: () => market.loans,
+    partners: () => books.mesh.partners(),
+  })['mesh.loans']({})
 const balance = (house: House, node: House) => house.books.ledger.accountTrm(availableAccount(node.id))
 const reputation = (house: House, node: House) => house.books.economy.reputation.of(node.id)
 
@@ -115,7 +126,12 @@ describe('a vote', () => {
     })
     // Nothing of what it has staked can be seen here.
     expect(watcher.books.economy.governance.proposals()).toEqual([])
-    const { proposals, votes } = watcher.market.statements.uncounted()
+    const heard = watcher.market.statements.uncounted()
+    expect(heard.filter(({ kind }) => kind === 'vote' || kind === 'proposal')).toMatchObject([
+      { kind: 'vote', author: borrower.id, approve: true, code: 'no-proposal' },
+      { kind: 'proposal', author: borrower.id, subject: 'WELCOME_LOAN_AMOUNT = 900' },
+    ])
+    const { proposals, votes } = watcher.market.statements.uncountedVotes()
     expect(proposals.map((heard) => heard.id)).toEqual([id])
     expect(votes.map(({ voter, approve }) => [voter, approve])).toEqual([[borrower.id, true]])
     // The same again is the same: a voter counts once.
@@ -142,12 +158,21 @@ describe('a loan between two hosts', () => {
     const { loanId, dueTrm } = await lend(100n)
     expect(dueTrm).toBe(102n)
     expect(books()).toEqual(before)
-    expect(borrower.books.economy.peerLending.offers().map((offer) => offer.loanId)).toEqual([loanId])
+    expect((await windowOf(lender)).offers).toMatchObject([{ loanId, role: 'lent', other: borrower.id }])
+    expect((await windowOf(borrower)).offers).toMatchObject([{ loanId, role: 'borrowed', other: lender.id }])
+    // What the borrower has earned here can be collateral.
+    const earnedTrm = String(balance(lender, borrower))
+    expect((await windowOf(lender)).borrowers).toContainEqual(
+      expect.objectContaining({ nodeId: borrower.id, earnedTrm }),
+    )
     await during(borrower.market.loans.accept(loanId))
     const moved = ([lent, held]: bigint[]) => [(lent ?? 0n) - 100n, held ?? 0n]
     expect(books()).toEqual(before.map(moved))
     await scheduler.pass(5_000)
     expect(watcher.market.node.gossip.statements.of('loan')).toHaveLength(1)
+    const loan = { loanId, principalTrm: '100', dueTrm: '102', collateralTrm: '100', state: 'active' }
+    expect((await windowOf(lender)).loans).toMatchObject([{ ...loan, role: 'lent', other: borrower.id }])
+    expect((await windowOf(borrower)).loans).toMatchObject([{ ...loan, role: 'borrowed', other: lender.id }])
     await during(borrower.market.loans.repay(loanId))
     const repaid = ([lent, held]: bigint[]) => [(lent ?? 0n) + 2n, (held ?? 0n) - 2n]
     expect(books()).toEqual(before.map(repaid))

@@ -24,7 +24,13 @@ describe('stake gate (spec section 2.11)', () => {
   it('says why it refuses', () => {
     expect(requireEligibleProvider(fresh, p)).toBe('bootstrap-window')
     expect(codeOf(() => requireEligibleProvider({ ...fresh, hasFault: true }, p))).toBe('PREVIOUSLY_SLASHED')
-    expect(codeOf(() => requireEligibleProvider({ ...fresh, contributedTrm: 10n }, p))).toBe('STAKE_REQUIRED')
+    const atCap = () => requireEligibleProvider({ ...fresh, contributedTrm: 10n }, p)
+    expect(codeOf(atCap)).toBe('STAKE_REQUIRED')
+    expect(atCap).toThrow(/10 TRM in all while it has neither a stake nor a welcome loan/)
+    const lower = withParameter(p, 'STAKELESS_EARN_CAP_TRM', 5)
+    expect(() => requireEligibleProvider({ ...fresh, contributedTrm: 10n }, lower)).toThrow(
+      /pay this host 5 TRM/,
+    )
   })
 
   it('follows what was voted', () => {

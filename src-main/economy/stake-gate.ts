@@ -30,12 +30,19 @@ export function providerEligibility(facts: ProviderFacts, p: Parameters): Eligib
 /** @throws TiramiError PREVIOUSLY_SLASHED or STAKE_REQUIRED (403) when the node may not serve for TRM */
 export function requireEligibleProvider(facts: ProviderFacts, p: Parameters): Eligibility {
   const eligibility = providerEligibility(facts, p)
-  const nextStep = `Stake at least ${p.MIN_PROVIDER_STAKE_TRM} TRM.`
+  const [capTrm, stakeTrm] = [p.STAKELESS_EARN_CAP_TRM, p.MIN_PROVIDER_STAKE_TRM]
   if (eligibility === 'previously-slashed') {
+    const nextStep = `Stake at least ${stakeTrm} TRM.`
     throw refusal('PREVIOUSLY_SLASHED', 'This node was slashed and has no stake.', nextStep, 403)
   }
   if (eligibility === 'stake-required') {
-    throw refusal('STAKE_REQUIRED', 'This node has earned all it may without a stake.', nextStep, 403)
+    throw refusal(
+      'STAKE_REQUIRED',
+      `Guests and other hosts may pay this host ${capTrm} TRM in all while it has neither a stake nor a welcome loan, and have.`,
+      `Its owner claims the welcome loan, where it is still to be had, or stakes at least ${stakeTrm} TRM: both on the page Wallet.`,
+      403,
+      { capTrm, stakeTrm },
+    )
   }
   return eligibility
 }

@@ -18,6 +18,7 @@ import type { Audits } from './audits.ts'
 import { appHandlers } from './control-app.ts'
 import { earningHandlers } from './control-earning.ts'
 import { keyHandlers } from './control-keys.ts'
+import { meshLoanHandlers } from './control-mesh-loans.ts'
 import { reasonHandlers } from './control-reason.ts'
 import { safetyHandlers } from './control-safety.ts'
 import { type SettingsPorts, settingsHandlers } from './control-settings.ts'
@@ -32,6 +33,7 @@ import type { EventLog } from './events.ts'
 import type { Handlers } from './handlers.ts'
 import type { HostKeys } from './keys.ts'
 import type { Machine } from './machine.ts'
+import type { MarketLoans } from './market-loans.ts'
 import type { ModelDesk } from './model-desk.ts'
 import type { Safety } from './safety.ts'
 import type { ServeEvent } from './serving.ts'
@@ -62,6 +64,8 @@ export interface ControlPorts {
   mesh: {
     view(): MeshView
     allowKey(consumer: string, allowed: boolean): Promise<void>
+    loans(): MarketLoans | null
+    partners(): string[]
   }
   audits: Pick<Audits, 'view' | 'audit'>
   desk: ModelDesk
@@ -117,6 +121,7 @@ export function createControl(ports: ControlPorts): Control {
       await ports.mesh.allowKey(consumer, allowed)
       return ports.mesh.view()
     },
+    ...meshLoanHandlers({ ...ports, ...ports.mesh }),
     'mesh.audits': async () => ports.audits.view(),
     'mesh.audit': ({ nodeId, model }) => ports.audits.audit(nodeId, model),
     ...stewardshipHandlers(ports.stewardship, ports.earning),

@@ -35,6 +35,10 @@ export interface PeerLending {
   loans(): { loanId: string; loan: PeerLoan }[]
   /** Offers of others to this host that its owner has not answered. */
   offers(): LoanOffer[]
+  /** Offers of this host that were not answered yet. */
+  offersMade(): LoanOffer[]
+  /** What this host asks of a borrower by itself, for an hour. */
+  ratePerHour(borrower: string): number
   /** An offer of this host, signed by it. The rate is that of the pool for this borrower where none is given. */
   propose(command: {
     borrower: string
@@ -105,6 +109,8 @@ export function createPeerLending(core: EconomyCore): PeerLending {
     received.delete(loanId)
     return loanId
   }
+  const ratePerHour = (borrower: string): number =>
+    offeredRatePerHour(creditOf(core, borrower).score, core.parameters)
   const close = async (loanId: string): Promise<void> => {
     if (known(loanId).status === 'active') {
       await core.post(decidePeerRepay(core.state.peerLoans, loanId, core.context()))
@@ -117,7 +123,12 @@ export function createPeerLending(core: EconomyCore): PeerLending {
       forgetOld(received)
       return [...received.values()].map(({ lenderSignature: _, ...offer }) => offer)
     },
-    propose: ({ borrower, amountTrm, termHours, collateralTrm, ratePerHour }) => {
+    offersMade: () => {
+      forgetOld(made)
+      return [...made.values()]
+    },
+    ratePerHour,
+    propose: ({ borrower, amountTrm, termHours, collateralTrm, ratePerHour: given }) => {
       forgetOld(made)
       if (made.size >= OFFERS_MAX) {
         throw refused(
@@ -133,7 +144,7 @@ export function createPeerLending(core: EconomyCore): PeerLending {
         lender: self,
         borrower,
         principalTrm: amountTrm,
-        ratePerHour: ratePerHour ?? offeredRatePerHour(creditOf(core, borrower).score, core.parameters),
+        ratePerHour: given ?? ratePerHour(borrower),
         termHours,
         collateralTrm,
         createdAtMs: atMs,

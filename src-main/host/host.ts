@@ -435,6 +435,8 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
         ledger.post([
           { kind: 'mesh.key-allowed', atMs: readClockMs(clock), consumer, allowed } as { kind: string },
         ]),
+      loans: () => mesh.current()?.loans ?? null,
+      partners: () => books.mesh.partners(),
     },
     audits,
     earning,

@@ -32,9 +32,11 @@ const LINKED_TRADES = 2_000
 const LINKS_SHOWN = 24
 const SAMPLE_PROMPT_TOKENS = 100
 const SAMPLE_TOKENS = 1_000
+const UNCOUNTED_SHOWN = 100
 const MESH_IS_OFF: NotOffering = {
   code: 'MESH_OFF',
-  sentence: 'This host does not take part in the market of other hosts.',
+  message: 'This host does not take part in the market of other hosts.',
+  nextStep: 'Switch it on on the page Market.',
 }
 
 /** This host among others, for its owner. */
@@ -46,9 +48,11 @@ export function meshView(
     /** What it says of itself to others. */
     presented: { price: Price; models: ModelOffer[] }
     notOffering: NotOffering | null
+    /** What was heard and does not count here, newest first. */
+    uncounted: MeshView['uncounted']
   },
 ): MeshView {
-  const { market, net, presented, notOffering } = now
+  const { market, net, presented, notOffering, uncounted } = now
   const connected = new Set(net.peers())
   const { undelivered } = market.counts()
   const known = market.peers()
@@ -80,6 +84,7 @@ export function meshView(
     },
     observedTrades: others.length,
     banned: market.banned(),
+    uncounted: uncounted.slice(0, UNCOUNTED_SHOWN),
   }
 }
 
@@ -110,6 +115,7 @@ export function meshOff({ serving, rules, sendsPrompts }: ViewPorts): MeshView {
       offers: [],
       priceMultiplier: Number(economy.priceTerms().multiplierMicro) / 1e6,
       notOffering: MESH_IS_OFF,
+      gate: gateOf(economy),
       reputation: reputation.of(nodeId),
       stakedTrm: String(economy.staking.view(nodeId).stakedTrm),
       seenBy: seenBy.slice(0, OPINIONS_SHOWN),
@@ -132,6 +138,19 @@ export function meshOff({ serving, rules, sendsPrompts }: ViewPorts): MeshView {
         reason,
         sentence,
       })),
+    uncounted: [],
+  }
+}
+
+/** Without a stake and without a welcome loan there is a limit, also once it is reached. */
+function gateOf(economy: EconomyService): MeshView['standing']['gate'] {
+  const { eligibility } = economy.standing()
+  const { STAKELESS_EARN_CAP_TRM: capTrm, MIN_PROVIDER_STAKE_TRM: stakeTrm } = economy.parameters()
+  const limited = eligibility === 'bootstrap-window' || eligibility === 'stake-required'
+  return {
+    capTrm: limited ? String(capTrm) : null,
+    earnedTrm: String(economy.income().fromOthersTrm),
+    stakeTrm: String(stakeTrm),
   }
 }
 

@@ -72,7 +72,7 @@ export interface HostMarket {
   /** Whether questions of a guest's key may be answered by others. */
   allowKey(consumer: string, allowed: boolean): Promise<void>
   loans: MarketLoans
-  statements: Pick<MeshStatements, 'uncounted'>
+  statements: Pick<MeshStatements, 'uncounted' | 'uncountedVotes'>
   close(): Promise<void>
 }
 
@@ -224,6 +224,7 @@ export function createHostMarket(
         net,
         presented: present(ports),
         notOffering: notOffering(ports),
+        uncounted: statements.uncounted(),
       }),
     offers,
     offer: (consumer, model) => offers(consumer).find(({ id }) => id === model) ?? null,
@@ -283,16 +284,17 @@ function present(ports: HostMarketPorts) {
 /** Why this host sells nothing to others now. */
 function notOffering({ serving, model, safety, closedBecause }: HostMarketPorts): NotOffering | null {
   const closed = closedBecause()
-  if (closed !== null) return { code: 'HOST_RESTING', sentence: closed }
+  if (closed !== null) return { code: 'HOST_RESTING', message: closed, nextStep: 'Look at the page Home.' }
   try {
     serving.stewardship.assertMayServe()
     safety.assertNotKilled()
     serving.economy.assertMayProvide({ ownKey: false })
   } catch (error) {
-    const { code, message } = toPublicError(error)
-    return { code, sentence: message }
+    return toPublicError(error)
   }
-  return model() ? null : { code: 'NO_MODEL_LOADED', sentence: 'No model is loaded.' }
+  return model()
+    ? null
+    : { code: 'NO_MODEL_LOADED', message: 'No model is loaded.', nextStep: 'Load one on the page Models.' }
 }
 
 /** @throws TiramiError of the ledger: booked before, or too old */

@@ -1,5 +1,12 @@
+import type { UncountedStatement } from '../../src-preload/contract/index.ts'
 import { type ProposalTerms, proposalId } from '../economy/index.ts'
-import { bytesFromHex, hexFromBytes, type KeyPair, TiramiError } from '../kernel/index.ts'
+import {
+  bytesFromHex,
+  hexFromBytes,
+  type KeyPair,
+  type SentenceParams,
+  TiramiError,
+} from '../kernel/index.ts'
 import {
   type AuditEvidence,
   type Dispute,
@@ -35,19 +42,24 @@ interface StatementPorts {
   market(): Pick<MarketNode, 'gossip' | 'ban' | 'tradeOfJob'> | null
 }
 
-/** What became of a statement here. */
-export interface HeardVote {
-  digest: string
-  voter: string
-  approve: boolean
-  /** Why it does not count here. */
-  reason: string
+/** Why a statement does not count here now. */
+interface Reason {
+  /** Of an error (`PROPOSAL_REPLAYED`), or one of `NOT_YET`. */
+  code: string
+  sentence: string
+  params?: SentenceParams
 }
-export interface HeardProposal {
-  id: string
-  terms: ProposalTerms
-  reason: string
-}
+
+/** What this host does not know, or cannot do, yet. */
+export const NOT_YET = {
+  'few-trades': 'The trades of its observer, with the subject or with this host, are too few.',
+  'not-trusted': 'Whoever complains has not served this host enough to be believed.',
+  'not-computed': 'This host cannot compute the answer again now.',
+  'no-proposal': 'Its proposal is not open here.',
+  defect: 'It could not be put into force.',
+} as const
+
+const notYet = (code: keyof typeof NOT_YET): Reason => ({ code, sentence: NOT_YET[code] })
 
 /** What hosts say about each other, put into force here as far as it can be checked. */
 export interface MeshStatements extends StatementRules {
@@ -64,8 +76,13 @@ export interface MeshStatements extends StatementRules {
   loanRepaid(loanId: string, lenderRepaid: string, borrowerRepaid: string): void
   proposed(terms: ProposalTerms, signature: string): void
   voted(vote: { proposalId: string; voter: string; approve: boolean; signature: string }): void
-  /** Proposals and votes that were heard of and do not count here. */
-  uncounted(): { proposals: HeardProposal[]; votes: HeardVote[] }
+  /** What was heard and does not count here, newest first. */
+  uncounted(): UncountedStatement[]
+  /** The proposals and votes among them. */
+  uncountedVotes(): {
+    proposals: { id: string; terms: ProposalTerms; reason: string }[]
+    votes: { digest: string; voter: string; approve: boolean; reason: string }[]
+  }
 }
 
 /** A view that has not changed is said again after this long, a changed one after that. */
@@ -80,7 +97,7 @@ export function createMeshStatements(ports: StatementPorts): MeshStatements {
   const { key, economy, nowMs } = ports
   const self = key.publicKeyHex
   /** Taken, and not in force yet: what they rest on may still come. By key, with the reason. */
-  const waiting = new Map<string, string>()
+  const waiting = new Map<string, Reason>()
   const lastSaid = new Map<string, { reputation: number; atMs: number }>()
   const tell = (said: object) => ports.market()?.gossip.tell(said)
   const held = (statementKey: string) => said(ports.market()?.gossip.statements.get(statementKey))
@@ -91,10 +108,10 @@ export function createMeshStatements(ports: StatementPorts): MeshStatements {
       if (reason === null) waiting.delete(name)
       else wait(name, reason)
     } catch (error) {
-      wait(name, error instanceof TiramiError ? error.message : 'It could not be put into force.')
+      wait(name, error instanceof TiramiError ? reasonOf(error) : notYet('defect'))
     }
   }
-  const wait = (name: string, reason: string) => {
+  const wait = (name: string, reason: Reason) => {
     waiting.set(name, reason)
     const [oldest] = waiting.keys()
     if (waiting.size > WAITING_MAX && oldest !== undefined) waiting.delete(oldest)
@@ -184,7 +201,8 @@ export function createMeshStatements(ports: StatementPorts): MeshStatements {
       const [, { digest, deadlineMs }] = found
       tell({ kind: 'vote', digest, deadlineMs, ...vote })
     },
-    uncounted: () => uncounted(waiting, held),
+    uncounted: () => uncounted(waiting, (name) => ports.market()?.gossip.statements.get(name)),
+    uncountedVotes: () => uncountedVotes(waiting, held),
   }
 }
 
@@ -195,10 +213,56 @@ function isDue(before: { atMs: number } | undefined, nowMs: number): boolean {
   return !before || Math.abs(nowMs - before.atMs) >= SAY_CHANGED_MS
 }
 
-function uncounted(waiting: ReadonlyMap<string, string>, held: (name: string) => Said | undefined) {
-  const proposals: HeardProposal[] = []
-  const votes: HeardVote[] = []
-  for (const [name, reason] of waiting) {
+const reasonOf = ({ code, message: sentence, params }: TiramiError): Reason => ({
+  code,
+  sentence,
+  ...(params ? { params } : {}),
+})
+
+/** What a kind of statement is to a person. */
+const SHOWN_AS: Record<Said['kind'], UncountedStatement['kind']> = {
+  observation: 'observation',
+  fork: 'proof',
+  'double-vote': 'proof',
+  unsigned: 'complaint',
+  audit: 'audit',
+  loan: 'loan',
+  'loan-repaid': 'loan',
+  'loan-defaulted': 'complaint',
+  proposal: 'proposal',
+  vote: 'vote',
+}
+
+function uncounted(
+  waiting: ReadonlyMap<string, Reason>,
+  statementOf: (name: string) => Statement | undefined,
+): UncountedStatement[] {
+  const shown = [...waiting].flatMap(([name, { code, sentence: reason, params }]) => {
+    const statement = statementOf(name)
+    if (!statement) return []
+    const { said: what, author } = statement as KnownStatement
+    const given = params ? { params } : {}
+    const subject = subjectOf(what)
+    const approve = what.kind === 'vote' ? what.approve : null
+    return [{ kind: SHOWN_AS[what.kind], author, subject, approve, code, reason, ...given }]
+  })
+  return shown.reverse()
+}
+
+function subjectOf(what: Said): string | null {
+  if (what.kind === 'vote') return what.digest
+  if (what.kind !== 'proposal') return null
+  const { proposal } = what
+  return proposal.type === 'change_parameter' ? `${proposal.name} = ${proposal.value}` : proposal.type
+}
+
+function uncountedVotes(
+  waiting: ReadonlyMap<string, Reason>,
+  held: (name: string) => Said | undefined,
+): ReturnType<MeshStatements['uncountedVotes']> {
+  const proposals = []
+  const votes = []
+  for (const [name, { sentence: reason }] of waiting) {
     const what = held(name)
     if (what?.kind === 'proposal') {
       const terms = termsOf(what)
@@ -230,7 +294,7 @@ interface Around {
 }
 
 /** @returns why it is not in force now; null when it is, or never can be. @throws TiramiError for the same */
-async function force(ports: StatementPorts, what: Said, around: Around): Promise<string | null> {
+async function force(ports: StatementPorts, what: Said, around: Around): Promise<Reason | null> {
   switch (what.kind) {
     case 'observation':
       return forceObservation(ports, what)
@@ -261,7 +325,7 @@ async function forceObservation({ economy, key }: StatementPorts, what: SaidOf<'
   if (what.observer === key.publicKeyHex) return null
   const { OBSERVATION_MIN_TRADES: min } = economy.parameters()
   if (economy.reputation.shownTrades(what.observer, what.subject) < min) {
-    return 'The trades of its observer, with the subject or with this host, are too few.'
+    return notYet('few-trades')
   }
   await unlessKnown(economy.reputation.observe(observation))
   return null
@@ -279,11 +343,11 @@ async function convict(ports: StatementPorts, node: string, evidence: string, ba
 async function complain(
   { economy, key }: StatementPorts,
   complaint: Parameters<EconomyService['reputation']['complain']>[0],
-): Promise<string | null> {
+): Promise<Reason | null> {
   if (complaint.complainant === key.publicKeyHex || complaint.subject === key.publicKeyHex) return null
   const { OBSERVATION_MIN_TRADES: min } = economy.parameters()
   if (economy.reputation.trustIn(complaint.complainant) < min) {
-    return 'Whoever complains has not served this host enough to be believed.'
+    return notYet('not-trusted')
   }
   await unlessKnown(economy.reputation.complain(complaint))
   return null
@@ -309,14 +373,14 @@ async function forceUnsigned(ports: StatementPorts, { sent, atMs }: SaidOf<'unsi
  */
 async function forceAudit({ audits }: StatementPorts, { evidence }: SaidOf<'audit'>) {
   const heard = audits ? await audits.hear(evidenceFromWire(evidence)) : 'unproven'
-  return heard === 'unproven' ? 'This host cannot compute the answer again now.' : null
+  return heard === 'unproven' ? notYet('not-computed') : null
 }
 
 async function forceLoan(
   ports: StatementPorts,
   what: SaidOf<'loan'> | SaidOf<'loan-repaid'> | SaidOf<'loan-defaulted'>,
   { held }: Around,
-): Promise<string | null> {
+): Promise<Reason | null> {
   const { peerLending, reputation } = ports.economy
   const { lender, borrower } = what.loan.terms
   const isOwn = lender === ports.key.publicKeyHex || borrower === ports.key.publicKeyHex
@@ -358,7 +422,7 @@ async function forceVote({ economy }: StatementPorts, what: SaidOf<'vote'>, { he
     tell({ kind: 'double-vote', voter, digest, approving, rejecting })
   }
   const found = economy.governance.proposals().find(([, proposal]) => proposal.digest === digest)
-  if (!found) return 'Its proposal is not open here.'
+  if (!found) return notYet('no-proposal')
   await unlessKnown(economy.governance.vote({ proposalId: found[0], voter, approve, signature }))
   return null
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { PublicErrorSchema } from './errors.ts'
 
 const Count = z.number().int().nonnegative()
 const TimestampMs = Count
@@ -58,6 +59,22 @@ export const MeshTrade = z.object({
 })
 export type MeshTrade = z.infer<typeof MeshTrade>
 
+/** What a host has signed and told, and this one cannot act on. */
+export const UncountedStatement = z.object({
+  kind: z.enum(['proposal', 'vote', 'observation', 'complaint', 'audit', 'proof', 'loan']),
+  /** Whoever has signed it. */
+  author: NodeId,
+  /** Of a proposal: what would be changed; of a vote: the digest of its proposal; null: neither. */
+  subject: z.string().nullable(),
+  /** Of a vote. */
+  approve: z.boolean().nullable(),
+  /** SCREAMING_SNAKE_CASE: of an error; kebab-case: of what is not known here yet. */
+  code: z.string(),
+  reason: z.string(),
+  params: z.record(z.string(), z.union([z.string(), z.number()])).optional(),
+})
+export type UncountedStatement = z.infer<typeof UncountedStatement>
+
 /** This host among others. */
 export const MeshView = z.object({
   nodeId: NodeId,
@@ -78,7 +95,16 @@ export const MeshView = z.object({
     offers: z.array(MeshOffer),
     /** Times the base price of 10⁹ FLOP. */
     priceMultiplier: z.number(),
-    notOffering: z.object({ code: z.string(), sentence: z.string() }).nullable(),
+    notOffering: PublicErrorSchema.nullable(),
+    /** What strangers, guests and other hosts alike, may pay this host. */
+    gate: z.object({
+      /** Without a stake and without the welcome loan there is a limit; null: there is none now. */
+      capTrm: Trm.nullable(),
+      /** What they have paid so far. */
+      earnedTrm: Trm,
+      /** The least stake that takes the limit away. */
+      stakeTrm: Trm,
+    }),
     reputation: z.number(),
     /** Locked as surety. */
     stakedTrm: Trm,
@@ -100,6 +126,8 @@ export const MeshView = z.object({
   banned: z.array(z.object({ nodeId: NodeId, untilMs: TimestampMs })),
   /** Newest first, at most 50. */
   disputes: z.array(MeshDispute),
+  /** What other hosts say and this one does not count now, with the reason; newest first, at most 100. */
+  uncounted: z.array(UncountedStatement),
 })
 export type MeshView = z.infer<typeof MeshView>
 

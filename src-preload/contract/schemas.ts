@@ -7,6 +7,7 @@ import { type PublicErrorData, PublicErrorSchema, ReasonParams } from './errors.
 import { keyProcedures } from './keys.ts'
 import { Backend, HardwareInfo, SensorReading } from './machine.ts'
 import { meshProcedures } from './mesh.ts'
+import { meshLoanProcedures } from './mesh-loans.ts'
 import { Download, modelProcedures } from './models.ts'
 import { moneyProcedures } from './money.ts'
 import { reasonProcedures } from './reason.ts'
@@ -213,6 +214,7 @@ export const procedures = {
   ...keyProcedures,
   ...reasonProcedures,
   ...meshProcedures,
+  ...meshLoanProcedures,
   ...auditProcedures,
   ...stewardshipProcedures,
   ...moneyProcedures,

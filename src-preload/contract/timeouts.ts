@@ -7,6 +7,10 @@ const LONG_CALL_TIMEOUT_MS: Partial<Record<ProcedureName, number>> = {
   'models.connect': 2 * 60_000,
   'models.add': 2 * 60_000,
   'mesh.audit': 5 * 60_000,
+  // Another host is asked for its signature.
+  'mesh.lend': 2 * 60_000,
+  'mesh.answerLoan': 2 * 60_000,
+  'mesh.repayLoan': 2 * 60_000,
   'reason.run': 2 * 60_000,
   'telemetry.verify': 2 * 60_000,
   'wallet.statement': 2 * 60_000,

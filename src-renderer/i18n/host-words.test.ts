@@ -11,6 +11,7 @@ import { GUARD_SENTENCES, SENTINEL_SENTENCES } from '../../src-main/earning/sent
 import { THERMOSTAT_SENTENCES } from '../../src-main/earning/thermostat-sentences.ts'
 import { COMPUTE_SENTENCES } from '../../src-main/hardware/compute-state.ts'
 import { WALLET_STEP_SENTENCES } from '../../src-main/host/economy-standing.ts'
+import { NOT_YET } from '../../src-main/host/mesh-statements.ts'
 import { FIT_SENTENCES } from '../../src-main/models/fit-sentences.ts'
 import {
   ComputeCode,
@@ -44,6 +45,7 @@ const placesOfJapanese = (text: string) => places(text, '\\{\\{', '\\}\\}')
 const tables: [string, Record<string, string>][] = [
   ['earning', REASON_SENTENCES],
   ['guards', GUARD_SENTENCES],
+  ['heard', NOT_YET],
   ['thermostat', THERMOSTAT_SENTENCES],
   ['', SHELL_SENTENCES],
   ['sentinel', both(SENTINEL_SENTENCES, 'reason')],

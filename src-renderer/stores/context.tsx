@@ -13,6 +13,7 @@ import type { Stores } from './index.ts'
 import type { KeysState } from './keys.ts'
 import type { LanguageState } from './language.ts'
 import type { MeshState } from './mesh.ts'
+import type { MeshLoansState } from './mesh-loans.ts'
 import type { ModelsState } from './models.ts'
 import type { MoneyState } from './money.ts'
 import type { OwnerState } from './owner.ts'
@@ -167,6 +168,10 @@ export function useTradeLog<T>(select: (state: TradeLogState) => T): T {
 
 export function useMesh<T>(select: (state: MeshState) => T): T {
   return useStore(useStores().mesh, select)
+}
+
+export function useMeshLoans<T>(select: (state: MeshLoansState) => T): T {
+  return useStore(useStores().meshLoans, select)
 }
 
 export function useRestart<T>(select: (state: RestartState) => T): T {

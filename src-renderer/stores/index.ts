@@ -10,6 +10,7 @@ import { createEarningsStore } from './earnings.ts'
 import { createGuardHistoryStore } from './guard-history.ts'
 import { createKeysStore } from './keys.ts'
 import { createMeshStore } from './mesh.ts'
+import { createMeshLoansStore } from './mesh-loans.ts'
 import { createModelsStore } from './models.ts'
 import { createMoneyStore } from './money.ts'
 import { createOwnerStore } from './owner.ts'
@@ -56,6 +57,7 @@ export function createStores(client: HostClient) {
     telemetry: createTelemetryStore(client),
     tradeLog: createTradeLogStore(client),
     mesh: createMeshStore(client),
+    meshLoans: createMeshLoansStore(client),
     audits: createAuditsStore(client),
     restart: createRestartStore(client),
   }
@@ -99,6 +101,7 @@ function deliver(stores: Stores, event: HostEvent): void {
       break
     case 'mesh.changed':
       stores.mesh.getState().refresh()
+      stores.meshLoans.getState().refresh()
       stores.audits.getState().refresh()
       break
     case 'app.changed':

@@ -1,12 +1,15 @@
 import type {
   AuditResult,
   AuditsView,
+  MeshLoan,
+  MeshLoansView,
   MeshOffer,
   MeshPeer,
   MeshTrade,
   MeshView,
   ProcedureInput,
   ProcedureOutput,
+  UncountedStatement,
 } from '../../src-preload/contract/index.ts'
 import { hex32 } from './samples.ts'
 
@@ -68,8 +71,10 @@ export const meshOff = (): MeshView => ({
     priceMultiplier: 1,
     notOffering: {
       code: 'MESH_OFF',
-      sentence: 'This host does not take part in the market of other hosts.',
+      message: 'This host does not take part in the market of other hosts.',
+      nextStep: 'Switch it on on the page Market.',
     },
+    gate: { capTrm: '10', earnedTrm: '3', stakeTrm: '100' },
     reputation: 0.5,
     stakedTrm: '0',
     seenBy: [],
@@ -82,6 +87,7 @@ export const meshOff = (): MeshView => ({
   observedTrades: 0,
   banned: [],
   disputes: [],
+  uncounted: [],
 })
 
 /** A market of so many hosts. */
@@ -106,6 +112,7 @@ export function sampleMesh(count: number): MeshView {
       offers: [offerOf(0, 0.94)],
       priceMultiplier: 0.94,
       notOffering: null,
+      gate: { ...off.standing.gate, capTrm: count < 8 ? '10' : null },
       reputation: 0.83,
       stakedTrm: '25000',
       seenBy: peers.slice(0, 3).map(({ nodeId }, index) => ({
@@ -134,6 +141,73 @@ export function sampleMesh(count: number): MeshView {
               sentence: 'The host asked for more than its signed price.',
             },
           ],
+    uncounted: count < 8 ? [] : sampleUncounted(),
+  }
+}
+
+const sampleUncounted = (): UncountedStatement[] => [
+  {
+    kind: 'vote',
+    author: idOf(3),
+    subject: hex32('proposal'),
+    approve: true,
+    code: 'no-proposal',
+    reason: 'Its proposal is not open here.',
+  },
+  {
+    kind: 'proposal',
+    author: idOf(3),
+    subject: 'WELCOME_LOAN_AMOUNT = 900',
+    approve: null,
+    code: 'few-trades',
+    reason: 'The trades of its observer, with the subject or with this host, are too few.',
+  },
+  {
+    kind: 'complaint',
+    author: idOf(6),
+    subject: null,
+    approve: null,
+    code: 'not-trusted',
+    reason: 'Whoever complains has not served this host enough to be believed.',
+  },
+]
+
+/** A lender and a borrower of some days. */
+export function sampleLoans({ enabled, peers }: MeshView): MeshLoansView {
+  const loan = (index: number, change: Partial<MeshLoan> = {}): MeshLoan => ({
+    loanId: hex32(`loan ${index}`),
+    role: index % 2 === 0 ? 'lent' : 'borrowed',
+    other: idOf(index + 1),
+    principalTrm: String(1_200 + index * 350),
+    dueTrm: String(1_234 + index * 360),
+    ratePerHour: 0.0012,
+    collateralTrm: String(600 + index * 150),
+    dueAtMs: Date.now() + (index + 1) * 6 * 3_600_000,
+    state: 'active',
+    ...change,
+  })
+  const { state: _state, ...offered } = loan(7)
+  const many = peers.length >= 8
+  return {
+    enabled,
+    availableTrm: '48211',
+    borrowers: peers.slice(0, 3).map(({ nodeId }, index) => ({
+      nodeId,
+      earnedTrm: String(9_000 - index * 2_500),
+      ratePerHour: 0.0012 + index * 0.0004,
+    })),
+    loanToValue: 3,
+    termHoursMax: 168,
+    offers: many ? [{ ...offered, expiresAtMs: Date.now() + 2_400_000 }] : [],
+    loans: many
+      ? [
+          loan(0),
+          loan(1),
+          loan(2, { state: 'overdue', dueAtMs: Date.now() - 3_600_000 }),
+          loan(3, { state: 'repaid', dueAtMs: Date.now() - 86_400_000 }),
+          loan(4, { state: 'defaulted', dueAtMs: Date.now() - 3 * 86_400_000 }),
+        ]
+      : [],
   }
 }
 
@@ -189,9 +263,28 @@ export function fakeMesh(mesh: MeshView): {
   'mesh.allowKey': (input: ProcedureInput<'mesh.allowKey'>) => ProcedureOutput<'mesh.allowKey'>
   'mesh.audits': () => AuditsView
   'mesh.audit': (input: ProcedureInput<'mesh.audit'>) => AuditResult
+  'mesh.loans': () => MeshLoansView
+  'mesh.lend': (input: ProcedureInput<'mesh.lend'>) => MeshLoansView
+  'mesh.answerLoan': (input: ProcedureInput<'mesh.answerLoan'>) => MeshLoansView
+  'mesh.repayLoan': (input: ProcedureInput<'mesh.repayLoan'>) => MeshLoansView
 } {
   let view = mesh
+  let loans = sampleLoans(mesh)
+  const after = (change: Partial<MeshLoansView>) => {
+    loans = { ...loans, ...change }
+    return loans
+  }
   return {
+    'mesh.loans': () => loans,
+    'mesh.lend': () => loans,
+    'mesh.answerLoan': ({ loanId }) =>
+      after({ offers: loans.offers.filter((offer) => offer.loanId !== loanId) }),
+    'mesh.repayLoan': ({ loanId }) =>
+      after({
+        loans: loans.loans.map((loan) =>
+          loan.loanId === loanId ? { ...loan, state: 'repaid' as const } : loan,
+        ),
+      }),
     'mesh.audits': () => sampleAudits(view),
     'mesh.audit': ({ nodeId, model }) => sampleAudit(nodeId, { model, atMs: Date.now() }),
     'mesh.get': () => view,

@@ -70,7 +70,7 @@ export function registerGovernance(app: FastifyInstance, routes: EconomyRoutes):
   // What a stranger has staked nobody else can see: what does not count here is shown with the reason.
   app.get('/v1/tirami/governance/heard', async (request) => {
     authorise(request, 'ledger.read')
-    const { proposals, votes } = mesh?.()?.statements.uncounted() ?? { proposals: [], votes: [] }
+    const { proposals, votes } = mesh?.()?.statements.uncountedVotes() ?? { proposals: [], votes: [] }
     return {
       proposals: proposals.map(({ id, terms, reason }) => ({
         id,

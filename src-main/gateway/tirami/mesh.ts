@@ -111,7 +111,7 @@ export function registerMesh(app: FastifyInstance, services: HostServices, autho
       local_capability: {
         node_id: services.nodeId,
         offered_models: shown?.standing.offered ?? [],
-        not_offering: shown === null ? MESH_IS_OFF : (shown.standing.notOffering?.sentence ?? null),
+        not_offering: shown === null ? MESH_IS_OFF : (shown.standing.notOffering?.message ?? null),
         flop_per_token: own ? Number(prefillFlop(own.served.cost, 1)) : null,
         addresses: shown?.addresses ?? [],
       },

@@ -80,15 +80,23 @@ function Offers({ offers }: Pick<AuditsView, 'offers'>) {
       cells={(offer) => [
         hostName(offer.nodeId),
         <span key="model" title={offer.model}>
-          {offer.model} {offer.excluded ? <Badge tone="bad">{t('audits.excluded')}</Badge> : null}
-          {offer.suspected && !offer.excluded ? <Badge tone="warn">{t('audits.suspected')}</Badge> : null}
+          {offer.model}
         </span>,
         groupDigits(offer.passed),
         groupDigits(offer.failed),
-        <AuditButton key="act" offer={offer} />,
+        <span key="act" className="market__act">
+          <AuditButton offer={offer} />
+          <Doubt offer={offer} />
+        </span>,
       ]}
     />
   )
+}
+
+function Doubt({ offer: { excluded, suspected } }: { offer: AuditsView['offers'][number] }) {
+  const { t } = useTranslation('market')
+  if (excluded) return <Badge tone="bad">{t('audits.excluded')}</Badge>
+  return suspected ? <Badge tone="warn">{t('audits.suspected')}</Badge> : null
 }
 
 function AuditButton({ offer: { nodeId, model, state } }: { offer: AuditsView['offers'][number] }) {

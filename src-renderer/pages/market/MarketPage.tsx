@@ -8,7 +8,9 @@ import { readNowAndThen } from '../read-now-and-then.ts'
 import { useSubject } from '../use-subject.ts'
 import { AuditsPanel } from './AuditsPanel.tsx'
 import { DealsPanel } from './DealsPanel.tsx'
+import { HeardPanel } from './HeardPanel.tsx'
 import { HostDialog, HostsPanel } from './HostsPanel.tsx'
+import { LoansPanel } from './LoansPanel.tsx'
 import { MapPanel } from './MapPanel.tsx'
 import './market.css'
 import { OffersPanel } from './OffersPanel.tsx'
@@ -61,7 +63,12 @@ function Parts({ view, mesh }: { view: MeshView; mesh: SettingsView['network']['
       <>
         <OffPanel />
         <SetupPanel mesh={mesh} />
-        {view.trades.length === 0 ? null : <DealsPanel view={view} />}
+        {view.trades.length === 0 ? null : (
+          <>
+            <DealsPanel view={view} />
+            <LoansPanel />
+          </>
+        )}
       </>
     )
   }
@@ -75,8 +82,10 @@ function Parts({ view, mesh }: { view: MeshView; mesh: SettingsView['network']['
         <RulesPanel view={view} />
       </div>
       <DealsPanel view={view} />
+      <LoansPanel />
       <AuditsPanel />
       <TroublePanel view={view} />
+      <HeardPanel view={view} />
       <SetupPanel mesh={mesh} />
       {opened === null ? null : <HostDialog peer={opened} onClose={() => setOpened(null)} />}
     </>

@@ -1,7 +1,7 @@
 import { Eye } from 'lucide-react'
 import type { MeshView } from '../../../src-preload/contract/index.ts'
 import { formatDateTime, formatTrm, groupDigits } from '../../format/index.ts'
-import { hostWords, useTranslation } from '../../i18n/index.ts'
+import { errorWords, useTranslation } from '../../i18n/index.ts'
 import { useConnection, useStatus } from '../../stores/context.tsx'
 import { describeHost } from '../../stores/host-state.ts'
 import { Badge, Card, EmptyState, Notice, Stat } from '../../widgets/index.ts'
@@ -22,6 +22,7 @@ export function StandingPanel({ view }: { view: MeshView }) {
         <Stat label={t('standing.trades')}>{groupDigits(standing.trades)}</Stat>
         <Stat label={t('standing.partners')}>{groupDigits(partners)}</Stat>
       </dl>
+      <Gate gate={standing.gate} />
       <p className="muted market__hint">
         {t('standing.text')} <a href="#/wallet">{t('standing.toWallet')}</a>
       </p>
@@ -61,10 +62,27 @@ function NotOffering({ standing: { notOffering } }: Pick<MeshView, 'standing'>) 
   const phase = useConnection((state) => state.phase)
   const status = useStatus((state) => state.status)
   if (notOffering === null || notOffering.code === 'MESH_OFF') return null
-  const { code, sentence } = notOffering
-  const words =
-    code === 'HOST_RESTING'
-      ? describeHost(phase, { status, loadError: null }).reason
-      : hostWords(`errors.${code}.message`, sentence)
-  return <Notice title={t('standing.why')}>{words}</Notice>
+  const { message, nextStep } = errorWords(notOffering)
+  return (
+    <Notice title={t('standing.why')}>
+      {notOffering.code === 'HOST_RESTING'
+        ? describeHost(phase, { status, loadError: null }).reason
+        : `${message} ${nextStep}`}
+    </Notice>
+  )
+}
+
+/** How much strangers may pay a host that has nothing at stake. */
+function Gate({ gate: { capTrm, earnedTrm, stakeTrm } }: Pick<MeshView['standing'], 'gate'>) {
+  const { t } = useTranslation('market')
+  if (capTrm === null) return null
+  return (
+    <p className="market__hint">
+      {t('standing.gate', {
+        cap: formatTrm(capTrm),
+        earned: formatTrm(earnedTrm),
+        stake: formatTrm(stakeTrm),
+      })}
+    </p>
+  )
 }
