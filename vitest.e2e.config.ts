@@ -7,7 +7,7 @@ export default defineConfig({
     // Part of `npm run test:mesh`.
     exclude: ['e2e/mesh-relay.test.ts'],
     testTimeout: 600_000,
-    hookTimeout: 120_000,
+    hookTimeout: 300_000,
     pool: 'forks',
     // Whole hosts are started here, which mostly wait for one another: two files fill two cores.
     maxWorkers: 2,

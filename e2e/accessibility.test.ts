@@ -3,7 +3,7 @@ import type { Browser, Page } from 'playwright'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { pageNames, pages } from '../src-renderer/app/pages.ts'
 import { FakeHost } from '../src-renderer/testing/fake-host.ts'
-import { root } from './support/host.ts'
+import { PATIENCE_MS, root } from './support/host.ts'
 import {
   accessibilityFindings,
   openBrowser,
@@ -19,7 +19,7 @@ const looks = [
 ] as const
 
 /** A machine at work looks at its pages late. */
-const PATIENCE = { timeout: 20_000 }
+const PATIENCE = { timeout: PATIENCE_MS }
 
 withBrowser('every page, by axe-core', () => {
   /** Full of data, so that every part of every page is drawn. */

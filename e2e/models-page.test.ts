@@ -4,7 +4,7 @@ import type { Browser, Page } from 'playwright'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { writeTinyGguf } from '../src-main/models/testing/tiny-gguf.ts'
 import { FakeHost, type FakeState } from '../src-renderer/testing/fake-host.ts'
-import { type HostProcess, root, startHeadless, temporaryDirectory } from './support/host.ts'
+import { type HostProcess, PATIENCE_MS, root, startHeadless, temporaryDirectory } from './support/host.ts'
 import {
   faintTexts,
   inEveryLook,
@@ -163,7 +163,7 @@ withBrowser('the Models page with a real host', () => {
     await inEveryLook(page, async (look) => {
       expect(await sidewaysScroll(page)).toBe(0)
       // Colours take a moment to follow the theme.
-      await expect.poll(() => faintTexts(page), { timeout: 20_000 }).toEqual([])
+      await expect.poll(() => faintTexts(page), { timeout: PATIENCE_MS }).toEqual([])
       await shoot(page, `models-${look}`)
     })
   })
@@ -330,7 +330,7 @@ withBrowser('the Models page in states that need a network', () => {
     await inEveryLook(page, async (look) => {
       expect(await sidewaysScroll(page)).toBe(0)
       // Colours take a moment to follow the theme.
-      await expect.poll(() => faintTexts(page), { timeout: 20_000 }).toEqual([])
+      await expect.poll(() => faintTexts(page), { timeout: PATIENCE_MS }).toEqual([])
       await shoot(page, `models-busy-${look}`)
     })
   })

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { Browser, Page } from 'playwright'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { FakeHost, type FakeState } from '../src-renderer/testing/fake-host.ts'
-import { type HostProcess, root, startHeadless, temporaryDirectory } from './support/host.ts'
+import { type HostProcess, PATIENCE_MS, root, startHeadless, temporaryDirectory } from './support/host.ts'
 import {
   faintTexts,
   inEveryLook,
@@ -178,7 +178,7 @@ withBrowser('the Playground with a real host', () => {
     const atFirst = await heat()
     await inEveryLook(page, async (look) => {
       expect(await sidewaysScroll(page)).toBe(0)
-      await expect.poll(() => faintTexts(page), { timeout: 20_000 }).toEqual([])
+      await expect.poll(() => faintTexts(page), { timeout: PATIENCE_MS }).toEqual([])
       await shoot(page, `playground-tour-${look}`)
     })
     await page.keyboard.press('End')
@@ -256,7 +256,7 @@ withBrowser('the Playground with a real host', () => {
       await inEveryLook(page, async (look) => {
         expect(await sidewaysScroll(page)).toBe(0)
         // Colours take a moment to follow the theme.
-        await expect.poll(() => faintTexts(page), { timeout: 20_000 }).toEqual([])
+        await expect.poll(() => faintTexts(page), { timeout: PATIENCE_MS }).toEqual([])
         await shoot(page, `playground-${task.replace('×', 'x').replace(' ', '-').toLowerCase()}-${look}`)
       })
     }
@@ -322,7 +322,7 @@ withBrowser('the Playground in states that are hard to come by', () => {
     await thought.getByText(/cells break a rule/).waitFor()
     await inEveryLook(page, async (look) => {
       expect(await sidewaysScroll(page)).toBe(0)
-      await expect.poll(() => faintTexts(page), { timeout: 20_000 }).toEqual([])
+      await expect.poll(() => faintTexts(page), { timeout: PATIENCE_MS }).toEqual([])
       await shoot(page, `playground-steps-${look}`)
     })
     const chart = await thought.getByRole('img', { name: /^Halting probability/ }).boundingBox()

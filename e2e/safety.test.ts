@@ -37,6 +37,8 @@ const post = async (path: string, body: unknown, key = host.apiKey) => {
   })
   return { status: response.status, body: (await response.json()) as Record<string, unknown> }
 }
+/** Tokens of an answer that is still being written when this process looks, whatever else the machine does. */
+const LONG = 3_900
 const trades = async () =>
   ((await (await host.api('/tirami/network')).json()) as { total_trades: number }).total_trades
 
@@ -103,7 +105,7 @@ describe('every rule stops a real request before its first token', () => {
   })
 
   it('kill switch: everything stops, also what is under way, and stays stopped over a restart', async () => {
-    const running = guest.chat(900)
+    const running = guest.chat(LONG)
     await eventually(async () => (await guest.safety()).held > 0)
     await post('kill', { activate: true, reason: 'smoke' })
     expect(await running).toMatch(/kill_switch_active|undefined/)
@@ -161,7 +163,7 @@ describe('every rule stops a real request before its first token', () => {
       return Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(await response.text())?.[1])
     }
     const crash = async (requests: number) => {
-      const running = Array.from({ length: requests }, () => guest.chat(1000))
+      const running = Array.from({ length: requests }, () => guest.chat(LONG))
       await eventually(async () => (await metric('tirami_jobs_running')) === requests)
       process.kill(await eventually(() => engineProcess(host)), 'SIGKILL')
       await Promise.all(running)
@@ -339,8 +341,9 @@ describe('a key does what its scope says and nothing else', () => {
       host
         .api('/tirami/pricing', { headers: { authorization: `Bearer ${guest.token}` } })
         .then(({ status }) => status)
-    const flood = await Promise.all(Array.from({ length: 120 }, () => ask(loud)))
-    expect(flood).toContain(429)
+    const flood = () => Promise.all(Array.from({ length: 120 }, () => ask(loud)))
+    // On a slow machine what one flood has used up may be back before its end.
+    await eventually(async () => (await flood()).includes(429))
     expect(await ask(calm)).toBe(200)
   })
 })

@@ -282,7 +282,7 @@ withBrowser('the Wallet and Keys pages in every state', () => {
 
   it('shows gauges, stops, limits and a new key', async () => {
     await open('earning', '#/keys')
-    await part('Keys that you gave').getByText('10,000 TRM of 10,000 TRM used up').waitFor()
+    await part('Keys that you gave').getByText('10,000 of 10,000 TRM used up').waitFor()
     await page.getByRole('button', { name: 'Limits of Anna’s laptop' }).click()
     await part('Give a key').getByRole('textbox').fill('Second laptop')
     await page.getByRole('radio', { name: /^Everything/ }).check()

@@ -8,6 +8,7 @@ import { createLanguageStore } from './stores/language.ts'
 import { createThemeStore } from './stores/theme.ts'
 import './styles/tokens.css'
 import './styles/base.css'
+import './styles/shapes.css'
 
 const root = document.getElementById('root')
 if (root === null) throw new Error('index.html has no #root')

@@ -102,10 +102,13 @@ export async function engineProcess({ child }: HostProcess): Promise<number | nu
   return Number(children.trim().split(' ')[0]) || null
 }
 
+/** Long enough for a machine that does much else; only what never happens waits for it. */
+export const PATIENCE_MS = 120_000
+
 /** Polls until `probe` gives something; for what happens in another process. */
 export async function eventually<T>(
   probe: () => Promise<T | null | undefined | false>,
-  withinMs = 20_000,
+  withinMs = PATIENCE_MS,
 ): Promise<T> {
   const deadline = performance.now() + withinMs
   for (;;) {

@@ -4,7 +4,7 @@ import { resolve } from 'node:path'
 import type { AxeResults } from 'axe-core'
 import { type Browser, type BrowserContextOptions, chromium, type Locator, type Page } from 'playwright'
 import { describe, expect } from 'vitest'
-import { root } from './host.ts'
+import { PATIENCE_MS, root } from './host.ts'
 
 /** A browser for the window's tests; without one they are skipped, but not on CI. */
 const executablePath = process.env.TIRAMI_CHROMIUM
@@ -29,6 +29,7 @@ export async function openPage(
   }: Pick<BrowserContextOptions, 'reducedMotion' | 'locale'> = {},
 ): Promise<Page> {
   const page = await browser.newPage({ viewport: { width: 1440, height: 900 }, reducedMotion, locale })
+  page.setDefaultTimeout(PATIENCE_MS)
   page.on('console', (message) => {
     if (message.type() === 'error') problems.push(message.text())
   })
@@ -120,7 +121,7 @@ export async function expectReadable(page: Page, name: string): Promise<void> {
   await inEveryLook(page, async (look) => {
     expect(await sidewaysScroll(page)).toBe(0)
     // Colours take a moment to follow the theme.
-    await expect.poll(() => faintTexts(page), { timeout: 20_000 }).toEqual([])
+    await expect.poll(() => faintTexts(page), { timeout: PATIENCE_MS }).toEqual([])
     await shoot(page, `${name}-${look}`)
   })
 }

@@ -32,7 +32,7 @@ export function DepthPanel() {
         />
       }
     >
-      <p className="muted activity__hint">{t('depth.lead')}</p>
+      <p className="muted hint">{t('depth.lead')}</p>
       {map === null ? (
         <Pending what={t('depth.what')} error={loadError} onRetry={() => void load()} />
       ) : (

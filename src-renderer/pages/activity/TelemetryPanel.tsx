@@ -50,7 +50,7 @@ export function TelemetryPanel() {
   const isFiltered = wish.kind !== null || wish.range !== null || wish.text.trim() !== ''
   return (
     <Card id="telemetry" title={t('telemetry.title')} aside={<Chain />}>
-      <p className="muted activity__hint">{t('telemetry.lead')}</p>
+      <p className="muted hint">{t('telemetry.lead')}</p>
       {events === null ? (
         <Pending what={t('telemetry.what')} error={loadError} onRetry={() => void load()} />
       ) : (

@@ -27,7 +27,7 @@ export function TradesPanel() {
       title={t('trades.title')}
       aside={
         trades === null ? null : (
-          <p className="muted figures trades__count">
+          <p className="muted figures">
             {total <= SHOWN
               ? t('common:trades', { count: total })
               : t('trades.count', { shown: SHOWN, total: t('common:trades', { count: total }) })}

@@ -26,14 +26,14 @@ export function KeysPanel({ keys }: { keys: ApiKey[] }) {
     <Card
       id="keys"
       title={t('list')}
-      aside={<p className="muted figures keys__count">{t('count', { count: keys.length })}</p>}
+      aside={<p className="muted figures">{t('count', { count: keys.length })}</p>}
     >
       {keys.length === 0 ? (
         <EmptyState icon={KeyRound} title={t('empty.title')}>
           {t('empty.text')}
         </EmptyState>
       ) : (
-        <ul className="keys__list">
+        <ul className="rows">
           {[...keys].sort(newestFirst).map((apiKey) => (
             <KeyRow key={apiKey.tokenHash} apiKey={apiKey} />
           ))}
@@ -52,14 +52,14 @@ function KeyRow({ apiKey }: { apiKey: ApiKey }) {
   const nameId = useId()
   const name = label === '' ? t('unnamed') : label
   return (
-    <li className="key" aria-labelledby={nameId}>
-      <div className="key__name">
+    <li className="row key" aria-labelledby={nameId}>
+      <div className="row__name">
         <h3 id={nameId}>{name}</h3>
         <p className="key__scope">
           <Badge tone={scope === 'admin' ? 'warn' : 'plain'}>{scopeWords(scope).name}</Badge>
           <Life apiKey={apiKey} />
         </p>
-        <p className="muted key__may">
+        <p className="muted hint">
           {t('account')} <code title={apiKey.nodeId}>{shortHex(apiKey.nodeId)}</code>
         </p>
       </div>
@@ -127,7 +127,7 @@ function KeyActions({ apiKey, name }: { apiKey: ApiKey; name: string }) {
   const revoking = useQuestion()
   return (
     <>
-      <div className="key__actions">
+      <div className="row__actions">
         <Button
           aria-label={t('limitsOf', { name })}
           aria-expanded={editing}

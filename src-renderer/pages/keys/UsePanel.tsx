@@ -28,7 +28,7 @@ function Use({ status }: { status: HostStatus }) {
   const code = snippet(language, status)
   return (
     <>
-      <p className="muted key__may">
+      <p className="muted hint">
         <Trans t={t} i18nKey="use.about" components={{ name: <code /> }} />
       </p>
       <dl className="ids">

@@ -34,7 +34,7 @@ export function CataloguePanel({ offered, downloads }: CataloguePanelProps) {
       id="catalogue"
       title={t('catalogue.title')}
       aside={
-        <p className="muted figures models__count" role="status">
+        <p className="muted figures" role="status">
           {t('catalogue.shown', { shown: shown.length, total: offered.length })}
         </p>
       }
@@ -104,10 +104,10 @@ function OfferRow({ model, downloading }: { model: OfferedModel; downloading: bo
   const doubts = doubtsAbout(model)
   const download = () => void run('models.add', { source: id })
   return (
-    <li className="row" aria-labelledby={nameId}>
+    <li className="row model-row" aria-labelledby={nameId}>
       <div className="row__name">
         <h4 id={nameId}>{name}</h4>
-        <code className="muted">{id}</code>
+        <code className="row__id muted">{id}</code>
       </div>
       <OfferFacts model={model} />
       <Fit fit={fit} />

@@ -40,7 +40,7 @@ function DownloadRow({ download }: { download: Download }) {
     >
       <div className="row__name">
         <h3>{modelId}</h3>
-        {download.source === modelId ? null : <code className="muted">{download.source}</code>}
+        {download.source === modelId ? null : <code className="row__id muted">{download.source}</code>}
       </div>
       <p className="download__state" role="status">
         {offline ? t('downloads.lastHeard', { state: stateWords(download) }) : stateWords(download)}

@@ -16,7 +16,7 @@ export function InstalledPanel({ installed }: { installed: InstalledModel[] }) {
     <Card
       id="installed"
       title={t('installed.title')}
-      aside={<p className="muted figures models__count">{t('count', { count: installed.length })}</p>}
+      aside={<p className="muted figures">{t('count', { count: installed.length })}</p>}
     >
       {installed.length === 0 ? (
         <EmptyState icon={HardDrive} title={t('installed.empty.title')}>
@@ -40,12 +40,12 @@ function ModelRow({ model }: { model: InstalledModel }) {
   const { running, error: refused, offline, run } = useCommand(`model ${id}`)
   const deleting = useQuestion()
   return (
-    <li className="row" data-chosen={chosen} aria-labelledby={nameId}>
+    <li className="row model-row" data-chosen={chosen} aria-labelledby={nameId}>
       <div className="row__name">
         <h3 id={nameId} tabIndex={-1}>
           {name}
         </h3>
-        <code className="muted">{model.fileName}</code>
+        <code className="row__id muted">{model.fileName}</code>
         <Badges model={model} />
       </div>
       <Facts model={model} />

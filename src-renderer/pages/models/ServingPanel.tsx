@@ -81,7 +81,7 @@ function Serving({ status, chosen }: { status: HostStatus; chosen: InstalledMode
         )}
       </div>
       {engine.error === null ? null : <ErrorState error={engine.error} />}
-      <dl className="serving__stats figures">
+      <dl className="stats figures">
         <Stat label={t('serving.context')}>
           {model === null
             ? t('serving.notKnownYet')

@@ -30,7 +30,7 @@ function Connected({ upstream: { baseUrl, model, parameters, slots, hasKey } }: 
   const { t } = useTranslation('models')
   return (
     <>
-      <dl className="serving__stats figures">
+      <dl className="stats figures">
         <Stat label={t('upstream.address')}>{baseUrl}</Stat>
         <Stat label={t('upstream.model')}>{model}</Stat>
         <Stat label={t('upstream.parameters')}>

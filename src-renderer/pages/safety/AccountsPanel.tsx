@@ -29,9 +29,9 @@ export function AccountsPanel() {
         <Pending what={t('accounts.what')} error={loadError} onRetry={() => void load()} />
       ) : (
         <>
-          <p className="muted safety-hint">{t('accounts.hint')}</p>
+          <p className="muted hint">{t('accounts.hint')}</p>
           {view.clockBehindMs > 0 ? <ClockNotice behindMs={view.clockBehindMs} /> : null}
-          <ul className="accounts">
+          <ul className="rows">
             {view.callers.map((caller) => (
               <Account key={caller.nodeId} caller={caller} />
             ))}
@@ -68,8 +68,8 @@ function Account({ caller }: { caller: CallerSafety }) {
   const { kind, label, attempts, errors, heldTrm } = caller
   const name = kind === 'guest' ? label || t('accounts.unnamed') : t(`accounts.${kind}`)
   return (
-    <li className="account" aria-labelledby={nameId}>
-      <div className="account__name">
+    <li className="row account" aria-labelledby={nameId}>
+      <div className="row__name">
         <h3 id={nameId}>{name}</h3>
         <p className="muted">
           <Badge>{t(kind === 'guest' ? 'accounts.guest' : 'accounts.own')}</Badge>{' '}

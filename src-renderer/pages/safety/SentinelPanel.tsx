@@ -132,17 +132,17 @@ function Money({ view }: { view: SentinelView }) {
   const { t } = useTranslation('safety')
   const { roi, costToday, currency, unmeasuredJobsToday } = view
   return (
-    <dl className="safety-stats">
+    <dl className="stats">
       <Stat label={t('money.return')}>
         {roi.net === null ? t('money.unknown') : formatNumber(roi.net, { maximumFractionDigits: 2 })}
-        <span className="safety-stats__note">
+        <span className="stat__note">
           {t('money.samples', { count: roi.samples })} · {t(`money.energy.${roi.energy}`)}
         </span>
       </Stat>
       <Stat label={t('money.costToday')}>
         {formatMoney(costToday, currency)}
         {unmeasuredJobsToday === 0 ? null : (
-          <span className="safety-stats__note">{t('money.unmeasured', { count: unmeasuredJobsToday })}</span>
+          <span className="stat__note">{t('money.unmeasured', { count: unmeasuredJobsToday })}</span>
         )}
       </Stat>
     </dl>

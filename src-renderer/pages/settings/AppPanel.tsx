@@ -165,7 +165,7 @@ function UpdatesCard({ view }: { view: Available }) {
         />
         <div className="setting">
           <p className="setting__label">{t('updates.channel')}</p>
-          <div>
+          <div className="setting__fields">
             <Segmented
               label={t('updates.channelLabel')}
               options={(['stable', 'beta'] as const).map((value) => ({

@@ -26,9 +26,9 @@ export function BackupPanel() {
           <Pending what={t('backup.what')} error={loadError} onRetry={() => void load()} />
         ) : (
           <>
-            <p className="settings__hint">{t('backup.text')}</p>
+            <p className="hint">{t('backup.text')}</p>
             <CreateForm least={view.backup.passwordLengthMin} />
-            <p className="muted settings__hint">{t('backup.ledger')}</p>
+            <p className="muted hint">{t('backup.ledger')}</p>
           </>
         )}
       </Card>
@@ -176,7 +176,7 @@ function RestoreForm() {
   }
   return (
     <form className="backup" onSubmit={check} noValidate>
-      <p className="muted settings__hint backup__wide">{t('restore.text')}</p>
+      <p className="muted hint backup__wide">{t('restore.text')}</p>
       <label className="backup__file">
         <span className="button button--quiet">
           <FileCheck2 size={15} aria-hidden="true" />
@@ -243,7 +243,7 @@ function RestoreForm() {
 function Summary({ summary: { nodeId, createdAtMs, keys, journalBytes } }: { summary: BackupSummary }) {
   const { t } = useTranslation('settings')
   return (
-    <p className="backup__wide settings__hint" role="status">
+    <p className="backup__wide hint" role="status">
       {t('restore.good', { date: formatMoment(createdAtMs), count: keys.length })}{' '}
       <code title={nodeId}>{shortHex(nodeId)}</code>.{' '}
       {journalBytes === null
@@ -261,7 +261,7 @@ function PendingRestore({ pending }: { pending: NonNullable<SettingsView['backup
       <Notice title={t('restore.waiting')}>
         {t('restore.waitingText')} {pending.ledgerAside ? t('restore.ledgerAside') : ''}
       </Notice>
-      <p className="settings__hint">
+      <p className="hint">
         <KeyRound size={15} aria-hidden="true" /> {t('restore.node')}{' '}
         <code title={pending.nodeId}>{shortHex(pending.nodeId)}</code>, {formatMoment(pending.createdAtMs)}
       </p>

@@ -76,8 +76,11 @@ function FieldHint({ field, currency }: { field: OwnerField; currency: string })
   )
 }
 
-/** A figure as people say it: 600 s are ten minutes. */
-function figureOf(key: string, figure: number, currency: string): string {
+/** A figure as people say it: 600 s are ten minutes. It stays with its unit at the end of a line. */
+const figureOf = (key: string, figure: number, currency: string): string =>
+  figureWords(key, figure, currency).replaceAll(' ', '\u00a0')
+
+function figureWords(key: string, figure: number, currency: string): string {
   if (key.endsWith('_seconds') && figure > 0) return formatDuration(figure * 1_000)
   if (key.endsWith('_ms')) return formatDuration(figure)
   if (key.endsWith('_bytes')) return formatMemory(figure)

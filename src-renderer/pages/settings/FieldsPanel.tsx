@@ -14,7 +14,7 @@ export function FieldsPanel({ id }: { id: GroupName }) {
   if (view !== null && fields.length === 0) return null
   return (
     <Card id={`settings-${id}`} title={t(`groups.${id}.title`)}>
-      <p className="muted settings__hint">{t(`groups.${id}.text`)}</p>
+      <p className="muted hint">{t(`groups.${id}.text`)}</p>
       <OwnerPending>
         {id === 'depth' && view !== null ? <DepthNow thermostat={view.thermostat} /> : null}
         <Fields fields={fields} />
@@ -28,7 +28,7 @@ function DepthNow({ thermostat }: { thermostat: ThermostatView }) {
   const { t } = useTranslation('settings')
   const { innerCycles, outerSteps, haltThreshold, concurrency } = thermostat
   return (
-    <p className="settings__hint">
+    <p className="hint">
       <strong>{t('depthNow', { innerCycles, outerSteps, haltThreshold, concurrency })}</strong>{' '}
       {thermostatWords(thermostat)}
     </p>

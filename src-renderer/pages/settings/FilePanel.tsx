@@ -33,7 +33,7 @@ export function FilePanel() {
           </Button>
         }
       >
-        <p className="muted settings__hint">{t('file.text')}</p>
+        <p className="muted hint">{t('file.text')}</p>
         <OwnerPending>
           {file === null ? (
             <Pending what={t('file.what')} error={loadError} onRetry={() => void load()} />

@@ -15,7 +15,7 @@ export function GpusPanel() {
   if (gpus === undefined || rules === undefined) return null
   return (
     <Card id="gpus" title={t('gpus.title')}>
-      <p className="muted settings__hint">{t('gpus.text')}</p>
+      <p className="muted hint">{t('gpus.text')}</p>
       {gpus.length === 0 ? <p>{t('gpus.none')}</p> : null}
       {gpus.map((gpu) => (
         <OneGpu key={gpu.id} gpu={gpu} rules={rules} />

@@ -72,7 +72,7 @@ function Mode({ view }: { view: EarningView }) {
                 })}
         </span>
       </p>
-      <p className="muted settings__hint">{t(`hours.modeText.${shown}`)}</p>
+      <p className="muted hint">{t(`hours.modeText.${shown}`)}</p>
       {view.keepAwakeProblem === null ? null : (
         <Notice title={t('hours.maySleep')}>{t(`hours.maySleepText.${view.keepAwakeProblem}`)}</Notice>
       )}
@@ -148,9 +148,7 @@ function Week({ view }: { view: EarningView }) {
           {saved && !changed ? t('week.saved') : ''}
         </span>
       </div>
-      {view.policy.mode === 'schedule' ? null : (
-        <p className="muted settings__hint">{t('week.notInForce')}</p>
-      )}
+      {view.policy.mode === 'schedule' ? null : <p className="muted hint">{t('week.notInForce')}</p>}
       {error === null ? null : <ErrorState error={error} />}
     </div>
   )

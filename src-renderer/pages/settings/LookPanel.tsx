@@ -13,11 +13,11 @@ export function LookPanel() {
   const guide = useSubject(useSettings, 'guide')
   return (
     <Card id="look" title={t('look.title')}>
-      <p className="muted settings__hint">{t('look.text')}</p>
+      <p className="muted hint">{t('look.text')}</p>
       <div className="fields">
         <div className="setting">
           <p className="setting__label">{t('shell:theme.label')}</p>
-          <div>
+          <div className="setting__fields">
             <Segmented
               label={t('look.theme')}
               options={themes.map((value) => ({ value, content: t(`shell:theme.${value}`) }))}
@@ -37,7 +37,7 @@ export function LookPanel() {
           onChange={(next) => void language.select(next)}
         />
         <div className="setting">
-          <div>
+          <div className="setting__fields">
             <Button
               disabled={guide.blocked}
               onClick={() => void guide.run('settings.guide', { state: 'open', step: 'machine' })}

@@ -20,13 +20,13 @@ export function StoragePanel() {
           <dl className="copy-list">
             <CopyField name={t('storage.directory')} what={t('storage.path')} value={storage.dataDirectory} />
           </dl>
-          <dl className="settings__stats">
+          <dl className="stats">
             <Stat label={t('storage.models')}>{formatBytes(storage.modelBytes)}</Stat>
             <Stat label={t('storage.journal')}>{formatBytes(storage.journalBytes)}</Stat>
             <Stat label={t('storage.telemetry')}>
               {formatBytes(storage.telemetryBytes)}
               {storage.telemetrySinceMs === null ? null : (
-                <span className="settings__note">
+                <span className="stat__note">
                   {t('storage.since', { date: formatDate(storage.telemetrySinceMs) })}
                 </span>
               )}
@@ -38,7 +38,7 @@ export function StoragePanel() {
               {t('storage.lostText')}
             </Notice>
           )}
-          <p className="muted settings__hint">
+          <p className="muted hint">
             {t('storage.keeps')} <a href="#/models">{t('storage.toModels')}</a>
           </p>
           {fields === undefined ? null : <Fields fields={fieldsOf('storage', fields)} />}

@@ -28,27 +28,25 @@ export function NetworkPanel() {
       ) : (
         <>
           {apiBaseUrl === '' ? (
-            <p className="settings__hint">{t('network.silentText')}</p>
+            <p className="hint">{t('network.silentText')}</p>
           ) : (
             <dl className="copy-list">
               <CopyField name={t('network.api')} what={t('network.address')} value={apiBaseUrl} />
             </dl>
           )}
-          <p className="settings__hint">
-            {t(network.loopbackOnly ? 'network.closedText' : 'network.openText')}
-          </p>
+          <p className="hint">{t(network.loopbackOnly ? 'network.closedText' : 'network.openText')}</p>
           <ApiProblem api={network.api} />
           <ApiForm api={network.api} />
           <RestartWaiting />
-          <h3 className="settings__sub">{t('network.market')}</h3>
-          <p className="muted settings__hint">
+          <h3 className="sub">{t('network.market')}</h3>
+          <p className="muted hint">
             {t('network.marketText')} <a href="#/market">{t('network.toMarket')}</a>
           </p>
-          <h3 className="settings__sub">{t('network.upstream')}</h3>
+          <h3 className="sub">{t('network.upstream')}</h3>
           {network.upstream === null ? (
-            <p className="muted settings__hint">{t('network.noUpstream')}</p>
+            <p className="muted hint">{t('network.noUpstream')}</p>
           ) : (
-            <p className="settings__hint">
+            <p className="hint">
               {t('network.upstreamIs', { model: network.upstream.model })}{' '}
               <code>{network.upstream.baseUrl}</code>
             </p>
@@ -113,9 +111,9 @@ function ApiForm({ api: { chosen, fixed, addresses } }: { api: Network['api'] })
   }
   return (
     <form className="api-address" onSubmit={save} noValidate>
-      <h3 className="settings__sub">{t('network.where')}</h3>
+      <h3 className="sub">{t('network.where')}</h3>
       {fixed.address || fixed.port ? (
-        <p className="muted settings__hint">
+        <p className="muted hint">
           <strong>{t('network.fixed')}</strong> {t('network.fixedText')}
         </p>
       ) : null}
@@ -159,7 +157,7 @@ function ApiForm({ api: { chosen, fixed, addresses } }: { api: Network['api'] })
           {t('common:save')}
         </Button>
       </div>
-      <p className="muted settings__hint" id={`${id}-hint`}>
+      <p className="muted hint" id={`${id}-hint`}>
         {valid ? t('network.portHint') : t('common:numberInRange', { min: 0, max: PORT_MAX })}{' '}
         {address === LOOPBACK ? null : t('network.cleartext')}
       </p>

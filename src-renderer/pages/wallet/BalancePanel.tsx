@@ -17,7 +17,7 @@ export function BalancePanel({ view }: { view: WalletView }) {
         {groupDigits(availableTrm)} <span>{owes ? t('balance.owed') : t('balance.available')}</span>
       </p>
       <p className="muted balance__note">{owes ? t('balance.owes') : t('balance.free')}</p>
-      <dl className="wallet__stats">
+      <dl className="stats">
         <Stat label={t('balance.staked')}>{formatTrm(stake.stakedTrm)}</Stat>
         <Stat label={t('balance.inPool')}>{formatTrm(pool.yourDepositTrm)}</Stat>
         <Stat label={t('balance.reputation')}>{formatScore(reputation)}</Stat>

@@ -14,18 +14,16 @@ export function PoolPanel({ view: { pool, loans, availableTrm } }: { view: Walle
   const { totalTrm, yourDepositTrm, maxBorrowTrm, offeredRatePerHour, creditScore } = pool
   return (
     <Card id="pool" title={t('pool.title')}>
-      <p className="muted wallet__hint">{t('pool.about')}</p>
-      <dl className="wallet__stats">
+      <p className="muted hint">{t('pool.about')}</p>
+      <dl className="stats">
         <Stat label={t('pool.total')}>
           {formatTrm(totalTrm)}
-          <span className="wallet__per-year">
-            {t('pool.notLent', { amount: formatTrm(pool.availableTrm) })}
-          </span>
+          <span className="stat__note">{t('pool.notLent', { amount: formatTrm(pool.availableTrm) })}</span>
         </Stat>
         <Stat label={t('pool.yours')}>{formatTrm(yourDepositTrm)}</Stat>
         <Stat label={t('pool.rate')}>
           {ratePerHour(offeredRatePerHour)}
-          <span className="wallet__per-year">{t('simple', { rate: ratePerYear(offeredRatePerHour) })}</span>
+          <span className="stat__note">{t('simple', { rate: ratePerYear(offeredRatePerHour) })}</span>
         </Stat>
         <Stat label={t('pool.credit')}>{formatScore(creditScore)}</Stat>
         <Stat label={t('pool.mayBorrow')}>{t('pool.upTo', { amount: formatTrm(maxBorrowTrm) })}</Stat>
@@ -153,9 +151,7 @@ function LoanRow({ loan }: { loan: WalletView['loans'][number] }) {
           values={{ amount: formatTrm(principalTrm), when: formatMoment(dueAtMs) }}
           components={{ b: <strong />, when: <time dateTime={new Date(dueAtMs).toISOString()} /> }}
         />
-        <span className="muted wallet__per-year">
-          {t('loans.against', { amount: formatTrm(collateralTrm) })}
-        </span>
+        <span className="muted stat__note">{t('loans.against', { amount: formatTrm(collateralTrm) })}</span>
       </p>
       <Button
         ref={confirming.trigger}

@@ -14,7 +14,7 @@ export function ReferralsPanel({ referrals }: Pick<WalletView, 'referrals'>) {
   const nodeId = useStatus((state) => state.status?.nodeId)
   return (
     <Card id="referrals" title={t('referrals.title')}>
-      <p className="muted wallet__hint">{t('referrals.about')}</p>
+      <p className="muted hint">{t('referrals.about')}</p>
       {nodeId === undefined ? null : (
         <dl className="ids">
           <CopyField name={t('referrals.ownId')} what={t('referrals.nodeId')} value={nodeId} />

@@ -36,7 +36,7 @@ export function StakePanel({ stake, availableTrm }: StakePanelProps) {
   const { unlocksAtMs, locked } = stake
   return (
     <Card id="stake" title={t('stake.title')} aside={<StakeBadge stake={stake} />}>
-      <p className="muted wallet__hint">{t('stake.about', { least: formatTrm(stake.minimumTrm) })}</p>
+      <p className="muted hint">{t('stake.about', { least: formatTrm(stake.minimumTrm) })}</p>
       {unlocksAtMs === null ? null : <CurrentStake stake={stake} unlocksAtMs={unlocksAtMs} />}
       {unlocksAtMs !== null && !locked ? null : <StakeForm stake={stake} availableTrm={availableTrm} />}
     </Card>
@@ -60,7 +60,7 @@ function CurrentStake({ stake, unlocksAtMs }: { stake: StakeView; unlocksAtMs: n
   const reasonId = useId()
   return (
     <div className="stake__current">
-      <dl className="wallet__stats">
+      <dl className="stats">
         <Stat label={t('stake.staked')}>{formatTrm(stakedTrm)}</Stat>
         <Stat label={t('stake.onYield')}>{formatMultiplier(multiplier)}</Stat>
         <Stat label={locked ? t('stake.unlocks') : t('stake.unlocked')}>
@@ -68,7 +68,7 @@ function CurrentStake({ stake, unlocksAtMs }: { stake: StakeView; unlocksAtMs: n
         </Stat>
       </dl>
       <div className="stake__unstake">
-        <p id={reasonId} className="muted wallet__hint">
+        <p id={reasonId} className="muted hint">
           {locked ? t('stake.backFrom', { when: formatMoment(unlocksAtMs) }) : t('stake.takeBack')}
         </p>
         <Button

@@ -19,7 +19,7 @@ export function StatementPanel() {
   }, [offline, load, period])
   return (
     <Card id="statement" title={t('statement.title')}>
-      <p className="muted wallet__hint">{t('statement.about')}</p>
+      <p className="muted hint">{t('statement.about')}</p>
       <Select
         label={t('statement.period')}
         options={StatementPeriod.options.map((value) => ({ value, label: t(`statement.periods.${value}`) }))}
@@ -42,10 +42,10 @@ function Sums({ statement }: { statement: WalletStatement }) {
   const name = `statement-${new Date(endMs).toISOString().slice(0, 10)}`
   return (
     <>
-      <p className="wallet__hint figures">
+      <p className="hint figures">
         {t('statement.range', { from: formatMoment(startMs), to: formatMoment(endMs) })}
       </p>
-      <dl className="wallet__stats">
+      <dl className="stats">
         <Stat label={t('statement.fromOthers')}>{formatTrm(fromOthersTrm)}</Stat>
         <Stat label={t('statement.ownUse')}>{formatTrm(ownUseTrm)}</Stat>
         <Stat label={t('statement.spent')}>{formatTrm(spentTrm)}</Stat>
@@ -54,9 +54,7 @@ function Sums({ statement }: { statement: WalletStatement }) {
           <Stat label={t('statement.value')}>{formatMoney(value.amount, value.currency)}</Stat>
         )}
       </dl>
-      <p className="muted wallet__hint">
-        {value === null ? t('statement.noPrice') : t('statement.atYourPrice')}
-      </p>
+      <p className="muted hint">{value === null ? t('statement.noPrice') : t('statement.atYourPrice')}</p>
       <div className="statement__files">
         <Button onClick={() => saveText(json, `${name}.json`, 'application/json')}>
           <Download size={16} aria-hidden="true" />

@@ -22,15 +22,15 @@ export function SupplyPanel({ supply }: { supply: WalletView['supply'] }) {
         </p>
         <Share of={share} total={1000} />
       </div>
-      <dl className="wallet__stats">
+      <dl className="stats">
         <Stat label={t('supply.epoch')}>{groupDigits(epoch)}</Stat>
         <Stat label={t('supply.yield')}>
           {ratePerHour(yieldRatePerHour)}
-          <span className="wallet__per-year">{t('simple', { rate: ratePerYear(yieldRatePerHour) })}</span>
+          <span className="stat__note">{t('simple', { rate: ratePerYear(yieldRatePerHour) })}</span>
         </Stat>
         <Stat label={t('supply.fee')}>{feeActive ? t('supply.feeOn') : t('supply.feeOff')}</Stat>
       </dl>
-      <p className="muted wallet__hint">{feeActive ? t('supply.feePart') : t('supply.feeBegins')}</p>
+      <p className="muted hint">{feeActive ? t('supply.feePart') : t('supply.feeBegins')}</p>
     </Card>
   )
 }
