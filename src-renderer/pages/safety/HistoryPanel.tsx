@@ -35,7 +35,7 @@ export function HistoryPanel() {
           {loadError === null || offline ? null : (
             <ErrorState error={loadError} onRetry={() => void load()} />
           )}
-          <ol className="history">
+          <ol className="guard-history">
             {events.map((event) => (
               <Line key={event.seq} event={event} />
             ))}
@@ -57,7 +57,7 @@ function Line({ event }: { event: TelemetryRecord }) {
   const line = historyLine(event)
   if (line === null) return null
   return (
-    <li className="history__line">
+    <li className="guard-history__line">
       <time className="muted figures" dateTime={event.ts}>
         {formatDateTime(Date.parse(event.ts))}
       </time>
