@@ -137,6 +137,17 @@ describe('a host that holds the same file, and serves another', () => {
     })
   })
 
+  it('is believed by another that holds the file, once that one has computed both answers again', async () => {
+    const [fault] = await eventually(async () => {
+      const faults = await slashesOf(honest)
+      return faults.length > 0 && faults
+    }, 240_000)
+    expect(fault).toMatchObject({ node_id: cheating.ready.nodeId, reason: 'audit-fail' })
+    const { audits } = await auditsOf(honest)
+    expect(audits.map(({ verdict }) => verdict).reverse()).toEqual(['suspected', 'failed'])
+    expect(audits.every(({ trm_cost }) => trm_cost === 0)).toBe(true)
+  })
+
   it('audits no file that it does not hold, and says so', async () => {
     const own = challenger.ready.nodeId
     const { offers } = await eventually(async () => {

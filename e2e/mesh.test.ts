@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -22,7 +23,16 @@ import {
   tradesWithHosts,
   whenServing,
 } from './support/mesh.ts'
-import { CHEAP, type Cheat, joinAsCheat, originOf, quoteAbovePrice } from './support/mesh-cheat.ts'
+import {
+  CHEAP,
+  type Cheat,
+  joinAsCheat,
+  originOf,
+  quoteAbovePrice,
+  takeUnsigned,
+  voteBothWays,
+} from './support/mesh-cheat.ts'
+import { openWindow } from './support/window-calls.ts'
 
 const data = temporaryDirectory()
 const network = networkName()
@@ -266,6 +276,47 @@ describe('a cheat among hosts', () => {
     await expect(replayer.net.open(asking.ready.nodeId, 'work/1')).rejects.toThrow()
     // Whoever had signed it is none the worse for it.
     await whenServing(asking, MODEL)
+  })
+
+  it('who votes both ways is convicted by everybody, by the proof that its two signatures are', async () => {
+    const voter = await joined()
+    const digest = randomBytes(32).toString('hex')
+    const isConvictedAt = async (host: HostProcess) => {
+      const { events } = (await (await host.api('/tirami/slash-events')).json()) as {
+        events: { node_id: string; reason: string }[]
+      }
+      return events.some(({ node_id, reason }) => node_id === voter.net.nodeId && reason === 'equivocation')
+    }
+    await eventually(async () => {
+      await voteBothWays(voter, digest)
+      return isConvictedAt(asking)
+    }, 60_000)
+    for (const host of hosts) await eventually(() => isConvictedAt(host), 120_000)
+  })
+
+  it('who takes an answer and does not sign for it is complained of, and others hear it', async () => {
+    const taker = await joined()
+    const seller = serving.ready.nodeId
+    await eventually(async () => taker.overheard.some((message) => originOf(message) === seller), 60_000)
+    await takeUnsigned(taker, seller, MODEL)
+    await eventually(async () => {
+      const { disputes } = (await (await serving.api('/tirami/mesh/disputes')).json()) as {
+        disputes: { consumer: string; reason: string }[]
+      }
+      return disputes.some(
+        ({ consumer, reason }) => consumer === taker.net.nodeId && reason === 'not-countersigned',
+      )
+    }, 120_000)
+    // A host that the seller has never served keeps its word, and does not count it.
+    const { call } = await openWindow(watching)
+    const heard = await eventually(
+      async () =>
+        (await call('mesh.get', {})).uncounted.find(
+          ({ kind, author }) => kind === 'complaint' && author === seller,
+        ),
+      120_000,
+    )
+    expect(heard).toMatchObject({ code: 'not-trusted' })
   })
 
   it('who floods is banned, and the others go on', async () => {

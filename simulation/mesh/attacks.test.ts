@@ -1,12 +1,12 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { hexFromBytes, type KeyPair } from '../../src-main/kernel/index.ts'
 import { temptingSignal } from '../../src-main/market/testing/tempting-signal.ts'
-import { MemoryNetwork, type Net, sealEnvelope } from '../../src-main/mesh/index.ts'
+import { type MemoryNetwork, type Net, sealEnvelope } from '../../src-main/mesh/index.ts'
 import { keyNumber } from '../keys.ts'
-import { SeededRandom } from '../random.ts'
-import { House, MODEL, WHOLE_ANSWER } from './house.ts'
+import { type House, MODEL, WHOLE_ANSWER } from './house.ts'
 import { brokenLaws } from './laws.ts'
-import { Scheduler } from './scheduler.ts'
+import type { Scheduler } from './scheduler.ts'
+import { quietVillage } from './village.ts'
 
 const MINUTE = 60_000
 const attacker: KeyPair = keyNumber(50)
@@ -23,25 +23,10 @@ let hostile: Net
 let overheard: Uint8Array[]
 
 beforeEach(async () => {
-  const random = new SeededRandom('attacks')
-  scheduler = new Scheduler(Date.UTC(2026, 5, 1))
-  network = new MemoryNetwork({
-    timers: scheduler,
-    fraction: () => random.fraction(),
-    delayMs: { min: 1, max: 5 },
-    loss: 0,
-    breaks: () => false,
-  })
-  const houseOf = (index: number, serves: boolean) =>
-    new House({
-      key: keyNumber(index),
-      owner: { ...keyNumber(index + 100), label: 'owner', ownKey: true, creditLimitTrm: 1_000_000n },
-      scheduler,
-      network,
-      rng: new SeededRandom(`attacks ${index}`),
-      serves,
-    })
-  ;[buyer, seller] = [houseOf(1, false), houseOf(2, true)]
+  const village = quietVillage('attacks')
+  scheduler = village.scheduler
+  network = village.network
+  ;[buyer, seller] = [village.houseOf(1, false), village.houseOf(2, true)]
   await seller.start()
   await buyer.start()
   overheard = []

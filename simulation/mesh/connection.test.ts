@@ -1,10 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { MemoryNetwork } from '../../src-main/mesh/index.ts'
-import { keyNumber } from '../keys.ts'
-import { SeededRandom } from '../random.ts'
-import { House, WHOLE_ANSWER } from './house.ts'
+import type { MemoryNetwork } from '../../src-main/mesh/index.ts'
+import { type House, WHOLE_ANSWER } from './house.ts'
 import { brokenLaws, unheard } from './laws.ts'
-import { Scheduler } from './scheduler.ts'
+import type { Scheduler } from './scheduler.ts'
+import { quietVillage } from './village.ts'
 
 const MINUTE = 60_000
 
@@ -20,33 +19,16 @@ interface Town {
 }
 
 async function town(name: string): Promise<Town> {
-  const random = new SeededRandom(name)
-  const scheduler = new Scheduler(Date.UTC(2026, 5, 1))
   const state: Pick<Town, 'sent' | 'breakAt' | 'onSend'> = {
     sent: 0,
     breakAt: Number.POSITIVE_INFINITY,
     onSend: () => undefined,
   }
-  const network = new MemoryNetwork({
-    timers: scheduler,
-    fraction: () => random.fraction(),
-    delayMs: { min: 1, max: 5 },
-    loss: 0,
-    breaks: () => {
-      state.sent++
-      state.onSend(state.sent)
-      return state.sent === state.breakAt
-    },
+  const { scheduler, network, houseOf } = quietVillage(name, () => {
+    state.sent++
+    state.onSend(state.sent)
+    return state.sent === state.breakAt
   })
-  const houseOf = (index: number, serves: boolean) =>
-    new House({
-      key: keyNumber(index),
-      owner: { ...keyNumber(index + 100), label: 'owner', ownKey: true, creditLimitTrm: 1_000_000n },
-      scheduler,
-      network,
-      rng: new SeededRandom(`${name} ${index}`),
-      serves,
-    })
   const [buyer, seller] = [houseOf(1, false), houseOf(2, true)]
   await seller.start()
   await buyer.start()

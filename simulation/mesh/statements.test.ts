@@ -1,35 +1,17 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { availableAccount } from '../../src-main/economy/index.ts'
 import { meshLoanHandlers } from '../../src-main/host/control-mesh-loans.ts'
-import { MemoryNetwork, sealEnvelope } from '../../src-main/mesh/index.ts'
+import { sealEnvelope } from '../../src-main/mesh/index.ts'
 import { keyNumber } from '../keys.ts'
-import { SeededRandom } from '../random.ts'
-import { House } from './house.ts'
-import { Scheduler } from './scheduler.ts'
+import type { House } from './house.ts'
+import { quietVillage } from './village.ts'
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
 const SEED = 'statements'
 
-const random = new SeededRandom(SEED)
-const scheduler = new Scheduler(Date.UTC(2026, 5, 1))
-const network = new MemoryNetwork({
-  timers: scheduler,
-  fraction: () => random.fraction(),
-  delayMs: { min: 1, max: 5 },
-  loss: 0,
-  breaks: () => false,
-})
-const houseOf = (index: number, serves: boolean) =>
-  new House({
-    key: keyNumber(index),
-    owner: { ...keyNumber(index + 100), label: 'owner', ownKey: true, creditLimitTrm: 1_000_000n },
-    scheduler,
-    network,
-    rng: new SeededRandom(`${SEED} ${index}`),
-    serves,
-  })
+const { scheduler, network, houseOf } = quietVillage(SEED)
 /** The lender has been paid by the watcher, and has paid the borrower. */
 const [lender, borrower, watcher, late] = [
   houseOf(1, true),
