@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { voteBytes } from '../../src-main/economy/index.ts'
-import { bytesFromHex, hexFromBytes, type KeyPair, keyPairFromSeed } from '../../src-main/kernel/index.ts'
-import { signTerms } from '../../src-main/market/trades.ts'
+import { hexFromBytes, type KeyPair, keyPairFromSeed } from '../../src-main/kernel/index.ts'
 import { createLibp2pNet, type Net, sealEnvelope } from '../../src-main/mesh/index.ts'
 import type { HostProcess } from './host.ts'
 
@@ -76,44 +75,6 @@ export async function voteBothWays({ key, net }: Cheat, digest: string): Promise
     await net.publish('statements', sealEnvelope(key, seq, { kind: 'statement', statement }))
   }
 }
-
-/** Buys an answer, signs for its first piece, takes the rest and says nothing more. */
-export async function takeUnsigned(
-  { key, net, overheard }: Cheat,
-  seller: string,
-  model: string,
-): Promise<void> {
-  const signal = overheard.findLast((message) => originOf(message) === seller)
-  if (!signal) throw new Error('its price was not heard')
-  const { price } = bodyOf(signal)
-  const prompt = { type: 'chat', turns: [{ role: 'user', content: 'tell me' }] }
-  const request = { prompt, maxTokens: 64, stop: [], temperature: 0, topP: 1 }
-  const [jobId, commitment] = [16, 32].map((length) => hexFromBytes(randomBytes(length)))
-  const begin = { kind: 'begin', jobId, provider: seller, model, request, price, weights: null, commitment }
-  const channel = await net.open(seller, 'work/1')
-  const messages = channel.messages()[Symbol.asyncIterator]()
-  const next = async () => (await messages.next()).value ?? new Uint8Array()
-  await channel.send(sealEnvelope(key, Date.now(), begin))
-  const quote = bodyOf(await next())
-  if (quote.kind !== 'quote') throw new Error(JSON.stringify(quote))
-  await channel.send(plain({ kind: 'accept' }))
-  const { tokens, amountTrm } = JSON.parse(new TextDecoder().decode(await next()))
-  const signature = hexFromBytes(
-    signTerms(key, {
-      provider: seller,
-      consumer: net.nodeId,
-      amountTrm: BigInt(amountTrm),
-      tokensProcessed: BigInt(quote.promptTokens + tokens),
-      timestampMs: BigInt(quote.timestampMs),
-      modelId: model,
-      nonce: bytesFromHex(quote.nonce),
-    }),
-  )
-  await channel.send(plain({ kind: 'ack', tokens, signature }))
-  while ((await next()).length > 0);
-}
-
-const plain = (message: object) => new TextEncoder().encode(JSON.stringify(message))
 
 const bodyOf = (message: Uint8Array) => JSON.parse(new TextDecoder().decode(message.subarray(HEAD_BYTES)))
 

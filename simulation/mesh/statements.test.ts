@@ -1,9 +1,11 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { availableAccount } from '../../src-main/economy/index.ts'
 import { meshLoanHandlers } from '../../src-main/host/control-mesh-loans.ts'
+import { hexFromBytes } from '../../src-main/kernel/index.ts'
+import { takeUnsigned } from '../../src-main/market/testing/unsigned-taker.ts'
 import { sealEnvelope } from '../../src-main/mesh/index.ts'
 import { keyNumber } from '../keys.ts'
-import type { House } from './house.ts'
+import { type House, MODEL } from './house.ts'
 import { quietVillage } from './village.ts'
 
 const MINUTE = 60_000
@@ -196,6 +198,37 @@ describe('a loan between two hosts', () => {
     expect(watcher.books.economy.reputation.complaints()).toMatchObject([
       [borrower.id, [{ complainant: lender.id, cause: 'loan-default' }]],
     ])
+  })
+})
+
+describe('an answer that was not signed for', () => {
+  it('is a complaint, which counts where the seller has served, and is kept elsewhere', async () => {
+    const taker = keyNumber(60)
+    const net = network.join(taker.publicKeyHex)
+    const heard: Uint8Array[] = []
+    net.subscribe('signals', (message) => {
+      heard.push(message)
+      return 'accept'
+    })
+    await scheduler.pass(15_000)
+    const signal = heard.findLast((message) => hexFromBytes(message.subarray(1, 33)) === lender.id)
+    if (!signal) throw new Error('the price was not heard')
+    await during(takeUnsigned({ key: taker, net, nowMs: scheduler.nowMs() }, signal, MODEL))
+    await scheduler.pass(30_000)
+    expect(lender.books.mesh.disputes()[0]).toMatchObject({
+      consumer: taker.publicKeyHex,
+      reason: 'not-countersigned',
+    })
+    const complaints = ({ books }: House) =>
+      books.economy.reputation.complaints().filter(([subject]) => subject === taker.publicKeyHex)
+    expect(complaints(watcher)).toMatchObject([
+      [taker.publicKeyHex, [{ complainant: lender.id, cause: 'not-countersigned' }]],
+    ])
+    expect(complaints(borrower)).toEqual([])
+    expect(borrower.market.statements.uncounted()).toContainEqual(
+      expect.objectContaining({ kind: 'complaint', author: lender.id, code: 'not-trusted' }),
+    )
+    await net.close()
   })
 })
 
