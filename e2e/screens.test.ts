@@ -6,6 +6,7 @@ import type { Browser, Page } from 'playwright'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { startFaultyServer } from '../src-main/models/download/testing/faulty-server.ts'
 import { writeTinyGguf } from '../src-main/models/testing/tiny-gguf.ts'
+import { pageNames, pages } from '../src-renderer/app/pages.ts'
 import { FakeHost } from '../src-renderer/testing/fake-host.ts'
 import { eventually, type HostProcess, root, startHeadless, temporaryDirectory } from './support/host.ts'
 import { startHostHere } from './support/host-here.ts'
@@ -15,6 +16,7 @@ import {
   openBrowser,
   openPage,
   pressUntilFocused,
+  sidewaysScroll,
   withBrowser,
 } from './support/window.ts'
 
@@ -377,6 +379,17 @@ withBrowser('in both themes and at both widths', () => {
       await page.getByRole('tabpanel').getByRole('region').first().waitFor()
       await judge(`settings-${name.toLowerCase().replaceAll(' ', '-')}`)
     }
+  })
+
+  it('no page is wider than a small window at twice its size', async () => {
+    await page.setViewportSize({ width: 450, height: 300 })
+    for (const name of pageNames) {
+      await page.goto(`${base}/?state=earning${pages[name].href}`)
+      await page.locator('main h1, main .hero').first().waitFor()
+      await page.locator('main .skeleton').first().waitFor({ state: 'detached' })
+      expect(`${name}: ${await sidewaysScroll(page)}`).toBe(`${name}: 0`)
+    }
+    await page.setViewportSize({ width: 1440, height: 900 })
   })
 
   it('every step of the guide can be read', async () => {
