@@ -10,7 +10,7 @@ export interface MemoryNetworkOptions {
   loss: number
   /** Asked before each message of a channel: whether its connection breaks there. */
   breaks(): boolean
-  /** Links that each node opens; all to all when absent. */
+  /** Links that each node opens, and has at least; all to all when absent. */
   degree?: number
 }
 
@@ -74,14 +74,16 @@ export class MemoryNetwork {
 
   /** The node is gone at once, as if its machine had lost power. */
   crash(nodeId: string): void {
-    const neighbours = this.neighbours(nodeId)
+    const heardOf = new Set(this.neighbours(nodeId))
+    const linked = [...(this.#links.get(nodeId) ?? [])]
     this.#stations.delete(nodeId)
     this.#links.delete(nodeId)
     for (const wire of [...this.#wires]) if (wire.ends.includes(nodeId)) wire.break()
-    for (const other of neighbours) {
+    for (const other of linked) {
       this.#links.get(other)?.delete(nodeId)
-      this.#stations.get(other)?.net.announce(nodeId, false)
+      if (heardOf.has(other)) this.#stations.get(other)?.net.announce(nodeId, false)
     }
+    for (const other of linked) this.#relink(other)
   }
 
   connected(left: string, right: string): boolean {
@@ -117,6 +119,16 @@ export class MemoryNetwork {
     const wire: Wire = new Wire(this, [from, to], () => this.#wires.delete(wire))
     this.#wires.add(wire)
     return wire
+  }
+
+  /** Who is left with too few neighbours dials another whose address it has learned. */
+  #relink(nodeId: string): void {
+    const { degree, fraction } = this.options
+    const links = this.#links.get(nodeId)
+    if (degree === undefined || links === undefined || links.size >= degree) return
+    const others = [...this.#stations.keys()].filter((other) => other !== nodeId && !links.has(other))
+    const other = others[Math.floor(fraction() * others.length)]
+    if (other !== undefined) this.#link(nodeId, other)
   }
 
   #link(left: string, right: string): void {
