@@ -203,6 +203,16 @@ describe('training', () => {
     expect(digest(await trained(a, 1))).not.toBe(digest(await trained(b, 1)))
   })
 
+  it('draws noise, depth and damage from the same seed, however many threads there are', async () => {
+    const rough = { exploration: 1, startDeviation: 1, variesOuter: true }
+    const [plain, damaged] = [0, 0.5].map((damageProbability) =>
+      recipe(mixers[2] as Mixer, { ...rough, damageProbability }),
+    ) as [TrainingRecipe, TrainingRecipe]
+    const digests = [await trained(damaged, 1), await trained(damaged, 2), await trained(plain, 1)].map(digest)
+    expect(digests[0]).toBe(digests[1])
+    expect(digests[0]).not.toBe(digests[2])
+  })
+
   it('gives this checkpoint on every machine, so that the weights that ship can be trained again', async () => {
     const file = encodeWeights(await trained(recipe(mixers[3] as Mixer), 2), 'F16')
     expect(createHash('sha256').update(file).digest('hex')).toBe(

@@ -4,6 +4,7 @@ import {
   createSharedMemory,
   exactSineCosine,
   FLOAT_BYTES,
+  seededNormal,
   seededRandom,
   type Tensor,
   TensorOps,
@@ -52,6 +53,12 @@ export interface TrainingRecipe {
    * been refined, as on larger questions it cannot.
    */
   readonly variesOuter?: boolean
+  /**
+   * How probably, before a step of a sample that stays, y and z in a random square of its grid start again from noise. A
+   * network that mends what is lost does not lose a whole answer by one wrong token (Mordvintsev et al. 2020, growing
+   * neural cellular automata).
+   */
+  readonly damageProbability?: number
   readonly warmUpSteps: number
   readonly peakLearningRate: number
   /** The cosine ends at this fraction of the peak. */
@@ -209,6 +216,7 @@ export class RecursionTrainer {
       const { cycles: deepest, supervisionSteps } = depthAt(step, recipe)
       const cycles = this.#cyclesOfStep(deepest)
       const fresh = halted.map((slot) => this.#fill(slot, supervisionSteps))
+      this.#damage()
       const outcomes = await this.#gradients(cycles, fresh)
       const norm = this.#update(step)
       tally.step(outcomes, this.#flop(cycles))
@@ -252,6 +260,40 @@ export class RecursionTrainer {
     const deviation = this.#recipe.startDeviation ?? 0
     if (deviation === 0 || this.#random() < 0.5) return
     return { deviation, seed: Math.floor(this.#random() * 2 ** 32) }
+  }
+
+  /** No thread works on the states while this runs. */
+  #damage(): void {
+    const { damageProbability = 0, startDeviation = 0 } = this.#recipe
+    if (damageProbability === 0) return
+    for (const [slot, { steps }] of this.#slots.entries()) {
+      if (steps === 0 || this.#random() >= damageProbability) continue
+      for (const token of this.#randomSquare()) this.#restart(slot, token, startDeviation)
+    }
+  }
+
+  /** Tokens of a square of up to half the grid's side, somewhere in it. */
+  #randomSquare(): number[] {
+    const { height, width } = this.#layout
+    const pick = (count: number): number => Math.floor(this.#random() * count)
+    const side = 1 + pick(Math.floor(Math.min(height, width) / 2))
+    const [row, column] = [pick(height - side + 1), pick(width - side + 1)]
+    return Array.from(
+      { length: side * side },
+      (_, i) => (row + Math.floor(i / side)) * width + column + (i % side),
+    )
+  }
+
+  #restart(slot: number, token: number, deviation: number): void {
+    const { shape, height, width } = this.#layout
+    const start = this.#floats(this.#shared.start)
+    const at = (slot * height * width + token) * shape.width
+    for (const [index, state] of [this.#shared.y, this.#shared.z].entries()) {
+      const values = this.#floats(state)
+      for (let i = 0; i < shape.width; i++) {
+        values[at + i] = (start[index * shape.width + i] ?? 0) + deviation * seededNormal(this.#random)
+      }
+    }
   }
 
   async #gradients(cycles: Cycles, fresh: readonly FreshSlot[]): Promise<StepOutcome[]> {
