@@ -67,7 +67,7 @@ async function main(): Promise<void> {
   if (values.train) {
     for (const task of chosen) {
       for (const seed of values.seeds.split(',').map(Number)) {
-        const figures = await trainAnew(task, seed, ships(task))
+        const figures = await trainAnew(task, seed, ships(task), readResults().tasks)
         record(({ trainings }) => ({ trainings: withTraining(trainings, figures) }))
       }
     }
