@@ -1,7 +1,14 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
-import { endProcess, type HostProcess, root, startHeadless, temporaryDirectory } from './support/host.ts'
+import {
+  endProcess,
+  eventually,
+  type HostProcess,
+  root,
+  startHeadless,
+  temporaryDirectory,
+} from './support/host.ts'
 import { randomFrom } from './support/random.ts'
 
 /** Random moments at which a host under load is killed; `npm run test:crash` has 200 of them. */
@@ -80,6 +87,9 @@ async function runLane(lane: Lane, kills: number): Promise<void> {
     // Before the load: a running load may be seen in the middle of a write.
     if (kill % 20 === 19) verifyJournal(lane)
     const clients = Array.from({ length: CLIENTS }, (_, index) => load(host, lane, index % 2 === 0))
+    // So many answers first, so that the load is real on a slow machine, too.
+    const enough = lane.acknowledged.size + Math.floor(lane.random() * 5)
+    await eventually(async () => lane.acknowledged.size >= enough)
     await new Promise((resolve) => setTimeout(resolve, lane.random() * 400))
     await host.end('SIGKILL')
     await Promise.all(clients)
