@@ -175,6 +175,15 @@ withBrowser('the Market page between two real hosts', () => {
     await page.keyboard.press('Escape')
   })
 
+  it('could lend to the host that has earned here, and not to itself', async () => {
+    const borrower = part('Loans between hosts').getByRole('button', { name: /Borrower/ })
+    await borrower.press('Enter')
+    const options = page.getByRole('option')
+    await options.first().waitFor()
+    expect(await options.allTextContents()).toEqual([`Host ${serving.ready.nodeId.slice(0, 6)} · 1 TRM`])
+    await page.keyboard.press('Escape')
+  })
+
   it('asks nobody above the price limit', async () => {
     const rules = part('Whose questions may leave')
     await rules.getByText('At most').click()

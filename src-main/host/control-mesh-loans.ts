@@ -14,7 +14,7 @@ interface MeshLoanPorts {
   clock: Clock
   /** Null while the mesh is off. */
   loans(): MarketLoans | null
-  /** Other hosts that this one has traded with. */
+  /** Hosts that this one has traded with, and this one itself. */
   partners(): string[]
 }
 
@@ -60,6 +60,7 @@ function viewOf({ economy, ledger, nodeId, clock, loans, partners }: MeshLoanPor
   const { MAX_LTV_RATIO, LOAN_MAX_TERM_HOURS, LOAN_FRESHNESS_MS } = economy.parameters()
   const nowMs = readClockMs(clock)
   const borrowers = partners()
+    .filter((node) => node !== nodeId)
     .map((node) => ({ nodeId: node, earnedTrm: ledger.accountTrm(availableAccount(node)) }))
     .filter(({ earnedTrm }) => earnedTrm > 0n)
     .sort((a, b) => (a.earnedTrm < b.earnedTrm ? 1 : -1))

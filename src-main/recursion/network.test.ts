@@ -208,7 +208,9 @@ describe('training', () => {
     const [plain, damaged] = [0, 0.5].map((damageProbability) =>
       recipe(mixers[2] as Mixer, { ...rough, damageProbability }),
     ) as [TrainingRecipe, TrainingRecipe]
-    const digests = [await trained(damaged, 1), await trained(damaged, 2), await trained(plain, 1)].map(digest)
+    const digests = [await trained(damaged, 1), await trained(damaged, 2), await trained(plain, 1)].map(
+      digest,
+    )
     expect(digests[0]).toBe(digests[1])
     expect(digests[0]).not.toBe(digests[2])
   })
