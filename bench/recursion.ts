@@ -38,7 +38,9 @@ function machine(): string {
 /** Written after every figure, so that a run that is broken off loses nothing. */
 function record(change: (known: Results) => Partial<Results>): void {
   const known = readResults()
-  const results = { ...known, machine: machine(), ...change(known) }
+  const changed = { ...known, machine: machine(), ...change(known) }
+  // Figures of weights that ship no more are nobody's.
+  const results = { ...changed, tasks: changed.tasks.filter(isOfShippedWeights) }
   mkdirSync(FOLDER, { recursive: true })
   writeFileSync(RESULTS, `${JSON.stringify(results, null, 1)}\n`)
   const missing = titles.filter((title) => results.tasks.every((figures) => figures.title !== title))
@@ -46,6 +48,9 @@ function record(change: (known: Results) => Partial<Results>): void {
   const deliberating = results.tasks.filter(({ byStep }) => byStep.length >= 16)
   writeFileSync(join(FOLDER, 'accuracy-by-step.svg'), pictureOf(deliberating))
 }
+
+const isOfShippedWeights = ({ task, sha256 }: TaskFigures): boolean =>
+  readCheckpoint(task).manifest.sha256 === sha256
 
 const withTask = (tasks: readonly TaskFigures[], figures: TaskFigures): TaskFigures[] =>
   [...tasks.filter(({ title }) => title !== figures.title), figures].sort(
