@@ -121,7 +121,8 @@ const bareSpeaker: Speakers = async (bootstrap) => {
     transports: [tcp()],
     connectionEncrypters: [noise()],
     streamMuxers: [yamux()],
-    connectionManager: { maxConnections: 200 },
+    // All nodes have one address here: what libp2p allows an address in a second would turn some away.
+    connectionManager: { maxConnections: 200, inboundConnectionThreshold: Number.POSITIVE_INFINITY },
     services: {
       identify: identify(),
       pubsub: gossipsub({
