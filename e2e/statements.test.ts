@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { keyPairFromSeed } from '../src-main/kernel/index.ts'
-import { createLibp2pNet, sealEnvelope } from '../src-main/mesh/index.ts'
+import { EMPTY_ROOT, historySignal } from '../src-main/market/testing/crafted-signals.ts'
+import { createLibp2pNet } from '../src-main/mesh/index.ts'
 import { writeAssistantModel } from './support/assistant-model.ts'
 import { eventually, type HostProcess, temporaryDirectory } from './support/host.ts'
 import {
@@ -114,20 +115,7 @@ describe('proof of two histories', () => {
     })
     net.subscribe('signals', () => 'accept')
     await eventually(async () => net.peers().length === 2)
-    const signal = (rootHex: string) => {
-      const seq = Date.now()
-      return sealEnvelope(forger, seq, {
-        kind: 'signal',
-        expiresAtMs: seq + 40_000,
-        addresses: [],
-        features: [],
-        price: { multiplierMicro: '1000000', feeMicro: '0' },
-        models: [],
-        load: { running: 0, queued: 0, slots: 1 },
-        latencyHintMs: 1,
-        log: { size: 0, rootHex },
-      })
-    }
+    const signal = (rootHex: string) => historySignal(forger, rootHex, Date.now())
     interface Faults {
       events: { node_id: string; reason: string }[]
     }
@@ -140,7 +128,7 @@ describe('proof of two histories', () => {
         ({ node_id }) => node_id === forger.publicKeyHex,
       )
     await eventually(async () => {
-      await net.publish('signals', signal('e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'))
+      await net.publish('signals', signal(EMPTY_ROOT))
       return (await knows(lender)) && (await knows(borrower))
     })
     await eventually(async () => {

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { hexFromBytes, type KeyPair } from '../../src-main/kernel/index.ts'
-import { temptingSignal } from '../../src-main/market/testing/tempting-signal.ts'
+import { temptingSignal } from '../../src-main/market/testing/crafted-signals.ts'
 import { type MemoryNetwork, type Net, sealEnvelope } from '../../src-main/mesh/index.ts'
 import { keyNumber } from '../keys.ts'
 import { type House, MODEL, WHOLE_ANSWER } from './house.ts'

@@ -2,8 +2,8 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { availableAccount } from '../../src-main/economy/index.ts'
 import { meshLoanHandlers } from '../../src-main/host/control-mesh-loans.ts'
 import { hexFromBytes } from '../../src-main/kernel/index.ts'
+import { EMPTY_ROOT, historySignal } from '../../src-main/market/testing/crafted-signals.ts'
 import { takeUnsigned } from '../../src-main/market/testing/unsigned-taker.ts'
-import { sealEnvelope } from '../../src-main/mesh/index.ts'
 import { keyNumber } from '../keys.ts'
 import { type House, MODEL } from './house.ts'
 import { quietVillage } from './village.ts'
@@ -55,7 +55,7 @@ const windowOf = ({ books, market, id }: House) =>
     nodeId: id,
     clock: scheduler,
     loans: () => market.loans,
-    partners: () => books.mesh.partners(),
+    partners: () => books.mesh.partners(id),
   })['mesh.loans']({})
 const balance = (house: House, node: House) => house.books.ledger.accountTrm(availableAccount(node.id))
 const reputation = (house: House, node: House) => house.books.economy.reputation.of(node.id)
@@ -241,22 +241,10 @@ describe('proof of two histories', () => {
     hostile.handle('log/1', async (channel) => channel.abort())
     hostile.handle('statements/1', async (channel) => channel.abort())
     const say = async (rootHex: string) => {
-      const seq = scheduler.nowMs()
-      const signal = {
-        kind: 'signal',
-        expiresAtMs: seq + 40_000,
-        addresses: [],
-        features: [],
-        price: { multiplierMicro: '1000000', feeMicro: '0' },
-        models: [],
-        load: { running: 0, queued: 0, slots: 1 },
-        latencyHintMs: 1,
-        log: { size: 0, rootHex },
-      }
-      await hostile.publish('signals', sealEnvelope(forger, seq, signal))
+      await hostile.publish('signals', historySignal(forger, rootHex, scheduler.nowMs()))
       await scheduler.pass(1_000)
     }
-    await say('e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855')
+    await say(EMPTY_ROOT)
     await say('0'.repeat(64))
     const faults = (house: House) =>
       house.books.economy.reputation.slashes().filter(({ node }) => node === forger.publicKeyHex)

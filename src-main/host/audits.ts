@@ -40,6 +40,7 @@ import type { ModelHolder } from './audit-models.ts'
 import type { AuditRules, JudgedAudit, Suspicion } from './audit-rules.ts'
 import type { EconomyService } from './economy-service.ts'
 import { inOrder } from './in-order.ts'
+import { meshOff } from './mesh-off.ts'
 import type { Safety } from './safety.ts'
 
 /** What becomes of evidence that another host has shown. */
@@ -482,13 +483,6 @@ function sentenceOf(comparison: Comparison | null): string {
 function random(rng: Rng): number {
   const [a = 0, b = 0, c = 0, d = 0] = rng.bytes(4)
   return (a * 2 ** 24 + b * 2 ** 16 + c * 2 ** 8 + d) / 2 ** 32
-}
-
-function meshOff(): TiramiError {
-  return new TiramiError('MESH_OFF', 'This host has not joined the mesh.', {
-    nextStep: 'Join it in the settings, or start the host with --mesh-port.',
-    httpStatus: 503,
-  })
 }
 
 function notOffered(): TiramiError {

@@ -1,11 +1,12 @@
 import type { MeshLoan, MeshLoansView, meshLoanProcedures } from '../../src-preload/contract/index.ts'
 import { availableAccount, type PeerLoan, peerLoanDueTrm } from '../economy/index.ts'
-import { type Clock, readClockMs, TiramiError } from '../kernel/index.ts'
+import { type Clock, readClockMs } from '../kernel/index.ts'
 import type { Ledger } from '../ledger/index.ts'
 import type { LoanOffer } from './economy-peer-lending.ts'
 import type { EconomyService } from './economy-service.ts'
 import type { Handlers } from './handlers.ts'
 import type { MarketLoans } from './market-loans.ts'
+import { meshOff } from './mesh-off.ts'
 
 interface MeshLoanPorts {
   economy: Pick<EconomyService, 'peerLending' | 'parameters' | 'availableTrm'>
@@ -14,7 +15,7 @@ interface MeshLoanPorts {
   clock: Clock
   /** Null while the mesh is off. */
   loans(): MarketLoans | null
-  /** Hosts that this one has traded with, and this one itself. */
+  /** Other hosts that this one has traded with. */
   partners(): string[]
 }
 
@@ -26,11 +27,8 @@ export function meshLoanHandlers(ports: MeshLoanPorts): Pick<Handlers, keyof typ
   const { peerLending } = ports.economy
   const joined = (): MarketLoans => {
     const loans = ports.loans()
-    if (loans) return loans
-    throw new TiramiError('MESH_OFF', 'This host has not joined the mesh.', {
-      nextStep: 'Join it in the settings, or start the host with --mesh-port.',
-      httpStatus: 503,
-    })
+    if (!loans) throw meshOff()
+    return loans
   }
   const after =
     <Input>(action: (input: Input) => unknown) =>
@@ -60,7 +58,6 @@ function viewOf({ economy, ledger, nodeId, clock, loans, partners }: MeshLoanPor
   const { MAX_LTV_RATIO, LOAN_MAX_TERM_HOURS, LOAN_FRESHNESS_MS } = economy.parameters()
   const nowMs = readClockMs(clock)
   const borrowers = partners()
-    .filter((node) => node !== nodeId)
     .map((node) => ({ nodeId: node, earnedTrm: ledger.accountTrm(availableAccount(node)) }))
     .filter(({ earnedTrm }) => earnedTrm > 0n)
     .sort((a, b) => (a.earnedTrm < b.earnedTrm ? 1 : -1))

@@ -436,7 +436,7 @@ async function composeHost(options: HostOptions, books: Books, clock: Clock, rng
           { kind: 'mesh.key-allowed', atMs: readClockMs(clock), consumer, allowed } as { kind: string },
         ]),
       loans: () => mesh.current()?.loans ?? null,
-      partners: () => books.mesh.partners(),
+      partners: () => books.mesh.partners(keys.node.publicKeyHex),
     },
     audits,
     earning,

@@ -161,7 +161,7 @@ export function createHostMarket(
     key,
     economy,
     nowMs,
-    partners: () => rules.partners(),
+    partners: () => rules.partners(key.publicKeyHex),
     ...(ports.audits ? { audits: ports.audits } : {}),
     market: () => opened,
   })

@@ -64,8 +64,8 @@ export interface MeshRules {
   bookedAs(terms: Pick<TradeTerms, 'provider' | 'nonce'>): string | null
   /** Number of trades with one other host. */
   tradesWith(nodeId: string): number
-  /** Hosts that this one has traded with, and this one itself; most recently first. */
-  partners(): string[]
+  /** Hosts that `self`, which keeps these books, has traded with; most recently first. */
+  partners(self: string): string[]
   /** Newest first. */
   latest(limit: number): SignedTrade[]
   /** Newest first. */
@@ -137,7 +137,7 @@ export function createMeshRules(): MeshRules {
     },
     bookedAs: (terms) => jobs.get(jobKey(terms)) ?? null,
     tradesWith: (nodeId) => byParty.get(nodeId) ?? 0,
-    partners: () => [...byParty.keys()].reverse(),
+    partners: (self) => [...byParty.keys()].filter((party) => party !== self).reverse(),
     latest: (limit) => recent.slice(-limit).reverse(),
     disputes: () => disputes,
     allowed: () => [...allowed],

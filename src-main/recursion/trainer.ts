@@ -4,7 +4,6 @@ import {
   createSharedMemory,
   exactSineCosine,
   FLOAT_BYTES,
-  seededNormal,
   seededRandom,
   type Tensor,
   TensorOps,
@@ -17,6 +16,7 @@ import {
   BATCH_PARTS,
   type SharedTraining,
   sharedTraining,
+  startRow,
   type TrainingLayout,
   trainingMemoryBytes,
 } from './training-memory.ts'
@@ -264,11 +264,22 @@ export class RecursionTrainer {
 
   /** No thread works on the states while this runs. */
   #damage(): void {
-    const { damageProbability = 0, startDeviation = 0 } = this.#recipe
+    const { damageProbability = 0, startDeviation: deviation = 0 } = this.#recipe
     if (damageProbability === 0) return
+    const tokens = this.#layout.height * this.#layout.width
+    const floats = new Float32Array(this.#memory.buffer)
     for (const [slot, { steps }] of this.#slots.entries()) {
       if (steps === 0 || this.#random() >= damageProbability) continue
-      for (const token of this.#randomSquare()) this.#restart(slot, token, startDeviation)
+      for (const token of this.#randomSquare()) this.#startAgain(floats, slot * tokens + token, deviation)
+    }
+  }
+
+  #startAgain(floats: Float32Array, row: number, deviation: number): void {
+    const { width } = this.#layout.shape
+    for (const [index, state] of [this.#shared.y, this.#shared.z].entries()) {
+      const from = this.#shared.start.offset / FLOAT_BYTES + index * width
+      const to = state.offset / FLOAT_BYTES + row * width
+      startRow(floats, { to, from, width }, { deviation, random: this.#random })
     }
   }
 
@@ -282,18 +293,6 @@ export class RecursionTrainer {
       { length: side * side },
       (_, i) => (row + Math.floor(i / side)) * width + column + (i % side),
     )
-  }
-
-  #restart(slot: number, token: number, deviation: number): void {
-    const { shape, height, width } = this.#layout
-    const start = this.#floats(this.#shared.start)
-    const at = (slot * height * width + token) * shape.width
-    for (const [index, state] of [this.#shared.y, this.#shared.z].entries()) {
-      const values = this.#floats(state)
-      for (let i = 0; i < shape.width; i++) {
-        values[at + i] = (start[index * shape.width + i] ?? 0) + deviation * seededNormal(this.#random)
-      }
-    }
   }
 
   async #gradients(cycles: Cycles, fresh: readonly FreshSlot[]): Promise<StepOutcome[]> {

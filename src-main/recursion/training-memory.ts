@@ -1,4 +1,4 @@
-import { Arena, FLOAT_BYTES, type Tensor } from '../tensor/index.ts'
+import { Arena, FLOAT_BYTES, seededNormal, type Tensor } from '../tensor/index.ts'
 import type { PassLimits } from './mixers.ts'
 import { RecursiveNetwork } from './network.ts'
 import { type NetworkShape, type ParameterSet, reserveParameters } from './shape.ts'
@@ -59,6 +59,25 @@ export function sharedTraining({ shape, height, width, slots }: TrainingLayout):
   const [scales, weights] = [arena.tensor(rows, 1), arena.tensor(rows, 1)]
   const states = { start, y, z, tokens, targets, scales, weights }
   return { parameters, averages, firstMoments, secondMoments, gradients, ...states, end: arena.end }
+}
+
+/** Normal noise on where y and z start. */
+interface RowNoise {
+  readonly deviation: number
+  readonly random: () => number
+}
+
+/** Lets a token's y or z start again: the row of `floats` at `to` becomes the network's start at `from`, with noise. */
+export function startRow(
+  floats: Float32Array,
+  { to, from, width }: { to: number; from: number; width: number },
+  noise: RowNoise | null,
+): void {
+  floats.copyWithin(to, from, from + width)
+  if (!noise) return
+  for (let i = to; i < to + width; i++) {
+    floats[i] = (floats[i] ?? 0) + noise.deviation * seededNormal(noise.random)
+  }
 }
 
 export function trainingMemoryBytes(layout: TrainingLayout, threads: number): number {

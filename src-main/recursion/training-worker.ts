@@ -1,9 +1,9 @@
 // One training thread: gradients of its part of the slots, over the memory all threads share.
 
-import { Arena, FLOAT_BYTES, seededNormal, seededRandom, type Tensor } from '../tensor/index.ts'
+import { Arena, FLOAT_BYTES, seededRandom, type Tensor } from '../tensor/index.ts'
 import { RecursiveNetwork, type StepOutcome } from './network.ts'
 import type { Cycles } from './shape.ts'
-import { BATCH_PARTS, passLimits, sharedTraining, type TrainingLayout } from './training-memory.ts'
+import { BATCH_PARTS, passLimits, sharedTraining, startRow, type TrainingLayout } from './training-memory.ts'
 
 export interface TrainingSetup {
   readonly memory: WebAssembly.Memory
@@ -49,20 +49,14 @@ export function trainingWorker({ memory, layout }: TrainingSetup, thread: number
     columns: tensor.columns,
   })
 
-  function startAfresh(slot: number): void {
+  function startAfresh({ slot, noise }: FreshSlot): void {
+    const { width } = shape
+    const rowNoise = noise ? { deviation: noise.deviation, random: seededRandom(noise.seed) } : null
     for (const [index, state] of [shared.y, shared.z].entries()) {
-      const from = shared.start.offset / FLOAT_BYTES + index * shape.width
-      const to = rowsOf(state, slot, 1).offset / FLOAT_BYTES
-      for (let i = 0; i < tokens; i++) floats.copyWithin(to + i * shape.width, from, from + shape.width)
-    }
-  }
-
-  function disturb(slot: number, { deviation, seed }: StateNoise): void {
-    const random = seededRandom(seed)
-    for (const state of [shared.y, shared.z]) {
-      const from = rowsOf(state, slot, 1).offset / FLOAT_BYTES
-      for (let i = from; i < from + tokens * shape.width; i++) {
-        floats[i] = (floats[i] ?? 0) + deviation * seededNormal(random)
+      const from = shared.start.offset / FLOAT_BYTES + index * width
+      const first = rowsOf(state, slot, 1).offset / FLOAT_BYTES
+      for (let token = 0; token < tokens; token++) {
+        startRow(floats, { to: first + token * width, from, width }, rowNoise)
       }
     }
   }
@@ -90,10 +84,7 @@ export function trainingWorker({ memory, layout }: TrainingSetup, thread: number
     const gradients = shared.gradients[job.part]
     if (!gradients) throw new RangeError(`no part ${job.part}`)
     network.ops.zero(gradients.flat)
-    for (const { slot, noise } of job.fresh) {
-      startAfresh(slot)
-      if (noise) disturb(slot, noise)
-    }
+    for (const fresh of job.fresh) startAfresh(fresh)
     const outcomes: StepOutcome[] = []
     const first = job.part * slotsPerPart
     for (let slot = first; slot < first + slotsPerPart; slot += limits.samples) {

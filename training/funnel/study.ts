@@ -110,7 +110,7 @@ const scoresOf = (items: Items, answers: readonly unknown[]): Outcomes =>
 const rateOf = (outcomes: Outcomes): Proportion =>
   proportion(outcomes.filter((outcome) => outcome === 1).length, outcomes.length)
 
-export const FLOP_PER_TRM = 1e9
+const FLOP_PER_TRM = 1e9
 
 async function studyFunnel(
   funnel: Funnel,
@@ -211,6 +211,12 @@ function soldPolicy(
   return policyOf({ name, how, flopPerDecision }, scoresOf(items, answers), outcomes, bookedTrm, valueTrm)
 }
 
+/** TRM of one decision: what was booked, or, where no host sold it, what its operations come to. */
+export const costOf = ({
+  bookedTrm,
+  flopPerDecision,
+}: Pick<PolicyResult, 'bookedTrm' | 'flopPerDecision'>): number => bookedTrm ?? flopPerDecision / FLOP_PER_TRM
+
 /** `against` are the recursive model's outcomes, of which the first ones are for the same questions. */
 function policyOf(
   { name, how, flopPerDecision }: { name: string; how: string; flopPerDecision: number },
@@ -220,7 +226,7 @@ function policyOf(
   valueTrm: number,
 ): PolicyResult {
   const conversion = rateOf(outcomes)
-  const costTrm = bookedTrm ?? flopPerDecision / FLOP_PER_TRM
+  const costTrm = costOf({ bookedTrm, flopPerDecision })
   const profit = (rate: number): number => 100 * (rate * valueTrm - costTrm)
   return {
     name,

@@ -1,15 +1,13 @@
 import { systemClock } from '../../src-main/kernel/index.ts'
 import { openTelemetry, type TelemetryPayload } from '../../src-main/telemetry/index.ts'
-import { FLOP_PER_TRM, type FunnelResult, type PolicyResult, type Study } from './study.ts'
+import { costOf, type FunnelResult, type PolicyResult, type Study } from './study.ts'
 
 type Summary = TelemetryPayload<'SimulationSummary'>
 
 /** Money-like figures are TRM: the value of the conversions, the computation, and what is left. */
-function strategyOf(
-  { conversion, bookedTrm, flopPerDecision }: PolicyResult,
-  valueTrm: number,
-): Summary['strategies'][string] {
-  const cost = conversion.count * (bookedTrm ?? flopPerDecision / FLOP_PER_TRM)
+function strategyOf(policy: PolicyResult, valueTrm: number): Summary['strategies'][string] {
+  const { conversion } = policy
+  const cost = conversion.count * costOf(policy)
   const gmv = conversion.successes * valueTrm
   return {
     attempts: conversion.count,

@@ -1,11 +1,10 @@
 import { HandCoins } from 'lucide-react'
 import { type FormEvent, useEffect, useState } from 'react'
 import type { MeshLoan, MeshLoanOffer, MeshLoansView } from '../../../src-preload/contract/index.ts'
-import { formatDateTime, formatTrm, groupDigits, parseTypedAmount } from '../../format/index.ts'
+import { formatDateTime, formatTrm } from '../../format/index.ts'
 import { useTranslation } from '../../i18n/index.ts'
 import { useConnection, useMeshLoans } from '../../stores/context.tsx'
 import {
-  AmountField,
   Badge,
   Button,
   Card,
@@ -16,6 +15,7 @@ import {
   useQuestion,
 } from '../../widgets/index.ts'
 import { focusIfLost } from '../focus.ts'
+import { LoanFields, useLoanTerms } from '../LoanFields.tsx'
 import { Pending } from '../Pending.tsx'
 import { readNowAndThen } from '../read-now-and-then.ts'
 import { useSubject } from '../use-subject.ts'
@@ -188,31 +188,18 @@ function OfferRow({ offer }: { offer: MeshLoanOffer }) {
   )
 }
 
-const EMPTY = { amount: '', collateral: '', hours: '24' }
-
 function LendForm({ view }: { view: MeshLoansView }) {
   const { t } = useTranslation('market')
   const { enabled, borrowers, availableTrm, loanToValue, termHoursMax } = view
-  const [texts, setTexts] = useState(EMPTY)
   const [chosen, setChosen] = useState<string | null>(null)
   const { blocked, running, error, run, forgive } = useSubject(useMeshLoans, 'lend')
+  const terms = useLoanTerms(termHoursMax, forgive)
   const confirming = useQuestion()
   const borrower = borrowers.find(({ nodeId }) => nodeId === chosen) ?? borrowers[0]
   if (!enabled || borrower === undefined) {
     return <p className="muted market__hint">{t(enabled ? 'loans.nobody' : 'loans.meshOff')}</p>
   }
-  const amount = parseTypedAmount(texts.amount)
-  const collateral = parseTypedAmount(texts.collateral)
-  const termHours = hoursOf(texts.hours, termHoursMax)
-  const order =
-    amount.amountTrm === null || collateral.amountTrm === null || termHours === null
-      ? null
-      : { amountTrm: amount.amountTrm, collateralTrm: collateral.amountTrm, termHours }
-
-  const type = (field: keyof typeof texts) => (text: string) => {
-    setTexts((before) => ({ ...before, [field]: text }))
-    forgive()
-  }
+  const { order, collateral } = terms
 
   function submit(event: FormEvent) {
     event.preventDefault()
@@ -220,7 +207,7 @@ function LendForm({ view }: { view: MeshLoansView }) {
   }
 
   async function commit(to: string) {
-    if (order !== null && (await run('mesh.lend', { borrower: to, ...order }))) setTexts(EMPTY)
+    if (order !== null && (await run('mesh.lend', { borrower: to, ...order }))) terms.clear()
     focusIfLost(CARD)
   }
 
@@ -242,33 +229,15 @@ function LendForm({ view }: { view: MeshLoansView }) {
             forgive()
           }}
         />
-        <AmountField
-          label={t('loans.amount')}
-          hint={t('loans.amountHint', { amount: formatTrm(availableTrm) })}
-          value={texts.amount}
-          problem={texts.amount === '' ? null : amount.problem}
-          disabled={confirming.open}
-          onChange={type('amount')}
-        />
-        <AmountField
-          label={t('loans.collateral')}
-          hint={t('loans.collateralHint', {
+        <LoanFields
+          terms={terms}
+          amountLabel={t('loans.amount')}
+          amountHint={t('loans.amountHint', { amount: formatTrm(availableTrm) })}
+          collateralHint={t('loans.collateralHint', {
             amount: formatTrm(borrower.earnedTrm),
             most: formatTrm(carried(collateral.amountTrm ?? borrower.earnedTrm, loanToValue)),
           })}
-          value={texts.collateral}
-          problem={texts.collateral === '' ? null : collateral.problem}
           disabled={confirming.open}
-          onChange={type('collateral')}
-        />
-        <AmountField
-          label={t('loans.for')}
-          unit={t('loans.hours')}
-          hint={t('loans.hoursHint', { most: groupDigits(termHoursMax) })}
-          value={texts.hours}
-          problem={termHours === null ? t('loans.hoursProblem') : null}
-          disabled={confirming.open}
-          onChange={type('hours')}
         />
       </div>
       <Button
@@ -298,12 +267,6 @@ function LendForm({ view }: { view: MeshLoansView }) {
       ) : null}
     </form>
   )
-}
-
-function hoursOf(text: string, most: number): number | null {
-  if (!/^\d{1,4}$/.test(text.trim())) return null
-  const hours = Number(text)
-  return hours >= 1 && hours <= most ? hours : null
 }
 
 const MILLION = 1_000_000n

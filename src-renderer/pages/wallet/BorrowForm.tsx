@@ -1,10 +1,11 @@
-import { type FormEvent, useState } from 'react'
+import type { FormEvent } from 'react'
 import type { WalletView } from '../../../src-preload/contract/index.ts'
-import { formatMoment, formatTrm, groupDigits, parseTypedAmount } from '../../format/index.ts'
+import { formatMoment, formatTrm } from '../../format/index.ts'
 import { i18n, useTranslation } from '../../i18n/index.ts'
 import { useWallet } from '../../stores/context.tsx'
-import { AmountField, Button, ErrorState, QuestionBar, useNow, useQuestion } from '../../widgets/index.ts'
+import { Button, ErrorState, QuestionBar, useNow, useQuestion } from '../../widgets/index.ts'
 import { focusIfLost } from '../focus.ts'
+import { LoanFields, useLoanTerms } from '../LoanFields.tsx'
 import { useSubject } from '../use-subject.ts'
 import { interestTrm, ratePerHour } from './words.ts'
 
@@ -14,22 +15,11 @@ const MINUTE_MS = 60_000
 
 export function BorrowForm({ pool }: Pick<WalletView, 'pool'>) {
   const { t } = useTranslation('wallet')
-  const [texts, setTexts] = useState({ amount: '', collateral: '', hours: '24' })
   const { blocked, running, error, run, forgive } = useSubject(useWallet, 'borrow')
   const confirming = useQuestion()
   const now = useNow(MINUTE_MS)
-  const amount = parseTypedAmount(texts.amount)
-  const collateral = parseTypedAmount(texts.collateral)
-  const termHours = parseHours(texts.hours)
-  const loan =
-    amount.amountTrm === null || collateral.amountTrm === null || termHours === null
-      ? null
-      : { amountTrm: amount.amountTrm, collateralTrm: collateral.amountTrm, termHours }
-
-  const type = (field: keyof typeof texts) => (text: string) => {
-    setTexts((before) => ({ ...before, [field]: text }))
-    forgive()
-  }
+  const terms = useLoanTerms(TERM_HOURS_MAX, forgive)
+  const loan = terms.order
 
   function submit(event: FormEvent) {
     event.preventDefault()
@@ -37,9 +27,7 @@ export function BorrowForm({ pool }: Pick<WalletView, 'pool'>) {
   }
 
   async function commit() {
-    if (loan !== null && (await run('wallet.borrow', loan))) {
-      setTexts({ amount: '', collateral: '', hours: '24' })
-    }
+    if (loan !== null && (await run('wallet.borrow', loan))) terms.clear()
     focusIfLost('pool')
   }
 
@@ -47,30 +35,12 @@ export function BorrowForm({ pool }: Pick<WalletView, 'pool'>) {
     <form className="wallet__form pool__borrow" onSubmit={submit} noValidate>
       <h3>{t('borrow.title')}</h3>
       <div className="pool__fields">
-        <AmountField
-          label={t('borrow.amount')}
-          hint={t('pool.upTo', { amount: formatTrm(pool.maxBorrowTrm) })}
-          value={texts.amount}
-          problem={texts.amount === '' ? null : amount.problem}
+        <LoanFields
+          terms={terms}
+          amountLabel={t('borrow.amount')}
+          amountHint={t('pool.upTo', { amount: formatTrm(pool.maxBorrowTrm) })}
+          collateralHint={t('borrow.collateralHint')}
           disabled={confirming.open}
-          onChange={type('amount')}
-        />
-        <AmountField
-          label={t('borrow.collateral')}
-          hint={t('borrow.collateralHint')}
-          value={texts.collateral}
-          problem={texts.collateral === '' ? null : collateral.problem}
-          disabled={confirming.open}
-          onChange={type('collateral')}
-        />
-        <AmountField
-          label={t('borrow.for')}
-          unit={t('borrow.hours')}
-          hint={t('borrow.hoursHint', { most: groupDigits(TERM_HOURS_MAX) })}
-          value={texts.hours}
-          problem={termHours === null ? t('borrow.hoursProblem') : null}
-          disabled={confirming.open}
-          onChange={type('hours')}
         />
       </div>
       <p className="wallet__outcome" role="status">
@@ -99,12 +69,6 @@ export function BorrowForm({ pool }: Pick<WalletView, 'pool'>) {
       ) : null}
     </form>
   )
-}
-
-function parseHours(text: string): number | null {
-  if (!/^\d{1,4}$/.test(text.trim())) return null
-  const hours = Number(text)
-  return hours >= 1 && hours <= TERM_HOURS_MAX ? hours : null
 }
 
 function costSentence(
