@@ -96,11 +96,20 @@ export function endProcess(child: ChildProcess, signal: NodeJS.Signals): Promise
   })
 }
 
-/** Process id of the engine, the host's only child process; null while there is none. Linux only. */
+/**
+ * Process id of the engine; null while there is none. Linux only. The host has other children, too: what keeps the
+ * machine awake is one.
+ */
 export async function engineProcess({ child }: HostProcess): Promise<number | null> {
-  const children = await readFile(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').catch(() => '')
-  return Number(children.trim().split(' ')[0]) || null
+  const children = await readProcess(`${child.pid}/task/${child.pid}/children`)
+  for (const pid of children.split(' ').map(Number).filter(Boolean)) {
+    if ((await readProcess(`${pid}/cmdline`)).includes(join('main', 'engine.js'))) return pid
+  }
+  return null
 }
+
+/** Empty once the process is gone. */
+const readProcess = (path: string): Promise<string> => readFile(`/proc/${path}`, 'utf8').catch(() => '')
 
 /** Long enough for a machine that does much else; only what never happens waits for it. */
 export const PATIENCE_MS = 120_000
