@@ -121,8 +121,9 @@ export function markdownOf(
     accuracyTable(tasks),
     ...(missing.length > 0 ? [`Not measured in this report: ${missing.join(', ')}.`] : []),
     '## Stopping when sure',
-    'A question stops once the halting head has been surer than not in two steps in a row, at the latest at the last ' +
-      'step of the second column. A step that is not taken is not computed.',
+    'A question stops once the halting head has been surer than not in two steps in a row, in mazes with every free ' +
+      'cell at least three times likelier right than wrong, at the latest at the last step of the second column. A step ' +
+      'that is not taken is not computed.',
     haltingTable(tasks),
   ]
   if (tasks.some(({ gated }) => gated)) {

@@ -154,11 +154,12 @@ export class InferenceEngine {
     this.#network.step(parameters.tensors, { tokens, scales: scales.offset }, state, grid, cycles)
     const changes = rootMeanSquares(before, this.#values(state.z), this.#shape.width)
     const { answers, confidences, halt } = this.#network.read(parameters.tensors, state.y, grid)
-    for (const [place, { steps }] of running.entries()) {
+    for (const [place, { job, steps }] of running.entries()) {
       const [from, to] = [place * this.#limits.tokens, (place + 1) * this.#limits.tokens]
       const [answer, confidence] = [answers.slice(from, to), confidences.slice(from, to)]
       const latentChange = changes.slice(from, to)
-      steps.push({ answer, confidence, haltProbability: halt[place] ?? 0, latentChange })
+      const haltProbability = Math.min(halt[place] ?? 0, leastMargin(confidence, job.instance.asked))
+      steps.push({ answer, confidence, haltProbability, latentChange })
     }
   }
 
@@ -188,6 +189,18 @@ export class InferenceEngine {
     }
     running[place] = last
   }
+}
+
+/**
+ * How much likelier right than wrong the least sure of the asked tokens is; 1 where none is named. The halting head reads
+ * a mean over all tokens, in which one undecided corner of a large maze is lost.
+ */
+function leastMargin(confidence: Float32Array, asked: Uint8Array | undefined): number {
+  let least = 1
+  for (const [token, isAsked] of asked?.entries() ?? []) {
+    if (isAsked === 1) least = Math.min(least, 2 * (confidence[token] ?? 0) - 1)
+  }
+  return Math.max(0, least)
 }
 
 /** Root mean square of the difference of each row. */

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   Arena,
@@ -23,6 +24,7 @@ import {
   reserveParameters,
 } from './shape.ts'
 import { generatePuzzle, sudokuExample } from './tasks/sudoku.ts'
+import type { Instance } from './tasks/task.ts'
 import { averageDecayAt, RecursionTrainer, type TrainedModel, type TrainingRecipe } from './trainer.ts'
 
 const mixers: readonly Mixer[] = [
@@ -203,17 +205,20 @@ describe('training', () => {
     expect(digest(await trained(a, 1))).not.toBe(digest(await trained(b, 1)))
   })
 
-  it('draws noise, depth and damage from the same seed, however many threads there are', async () => {
-    const rough = { exploration: 1, startDeviation: 1, variesOuter: true }
-    const [plain, damaged] = [0, 0.5].map((damageProbability) =>
-      recipe(mixers[2] as Mixer, { ...rough, damageProbability }),
-    ) as [TrainingRecipe, TrainingRecipe]
-    const digests = [await trained(damaged, 1), await trained(damaged, 2), await trained(plain, 1)].map(
-      digest,
-    )
-    expect(digests[0]).toBe(digests[1])
-    expect(digests[0]).not.toBe(digests[2])
-  })
+  it.each([{ damageProbability: 0.5 }, { keptStartProbability: 0.5 }])(
+    'draws noise, depth and %o from the same seed, however many threads there are',
+    async (change) => {
+      // Samples of two steps, so that every slot gets a second one.
+      const rough = { exploration: 1, startDeviation: 1, variesOuter: true, supervisionSteps: 2 }
+      const mixer = mixers[2] as Mixer
+      const [plain, rougher] = [recipe(mixer, rough), recipe(mixer, { ...rough, ...change })]
+      const digests = [await trained(rougher, 1), await trained(rougher, 2), await trained(plain, 1)].map(
+        digest,
+      )
+      expect(digests[0]).toBe(digests[1])
+      expect(digests[0]).not.toBe(digests[2])
+    },
+  )
 
   it('gives this checkpoint on every machine, so that the weights that ship can be trained again', async () => {
     const file = encodeWeights(await trained(recipe(mixers[3] as Mixer), 2), 'F16')
@@ -338,6 +343,27 @@ describe('inference', () => {
       expect(value).toBeGreaterThanOrEqual(1 / 4)
       expect(value).toBeLessThanOrEqual(1)
     }
+  })
+
+  it('is no surer than the least sure of the tokens that are asked', () => {
+    const run = (instance: Instance) =>
+      new InferenceEngine(model, 16).run([{ instance, maximumSteps: 3, halts: () => false }], cycles)[0]
+        ?.steps ?? []
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...instances),
+        fc.uint8Array({ minLength: 16, maxLength: 16, max: 1 }),
+        (instance, asked) => {
+          const [free, bounded] = [run(instance), run({ ...instance, asked })]
+          for (const [step, { confidence, haltProbability }] of bounded.entries()) {
+            const margins = [...confidence].filter((_, token) => asked[token] === 1).map((p) => 2 * p - 1)
+            const bound = Math.max(0, Math.min(1, ...margins))
+            expect(haltProbability).toBe(Math.min(free[step]?.haltProbability ?? 0, bound))
+          }
+        },
+      ),
+      { numRuns: 20 },
+    )
   })
 
   it('refuses instances of different sizes', () => {

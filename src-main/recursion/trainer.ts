@@ -54,11 +54,13 @@ export interface TrainingRecipe {
    */
   readonly variesOuter?: boolean
   /**
-   * How probably, before a step of a sample that stays, y and z in a random square of its grid start again from noise. A
-   * network that mends what is lost does not lose a whole answer by one wrong token (Mordvintsev et al. 2020, growing
-   * neural cellular automata).
+   * How probably, before a step of a sample that stays, y and z in a random square of its grid start again from noise or,
+   * half of the time, become those of another sample. A network that mends what is lost or wrong does not lose a whole
+   * answer by one wrong token (Mordvintsev et al. 2020, growing neural cellular automata).
    */
   readonly damageProbability?: number
+  /** How probably a sample starts where the last one of its slot stopped: sure of an answer that is wrong for it. */
+  readonly keptStartProbability?: number
   readonly warmUpSteps: number
   readonly peakLearningRate: number
   /** The cosine ends at this fraction of the peak. */
@@ -252,8 +254,15 @@ export class RecursionTrainer {
     }
     const explores = this.#random() < this.#recipe.exploration
     const minimumSteps = explores ? 2 + Math.floor(this.#random() * (supervisionSteps - 1)) : 0
+    const { steps } = this.#slots[slot] as Slot
     this.#slots[slot] = { steps: 0, minimumSteps }
-    return { slot, noise: this.#startNoise() }
+    const isKept = steps > 0 && this.#happens(this.#recipe.keptStartProbability)
+    return { slot, isKept, noise: isKept ? undefined : this.#startNoise() }
+  }
+
+  /** Draws nothing where it never happens. */
+  #happens(probability = 0): boolean {
+    return probability > 0 && this.#random() < probability
   }
 
   #startNoise(): FreshSlot['noise'] {
@@ -270,7 +279,25 @@ export class RecursionTrainer {
     const floats = new Float32Array(this.#memory.buffer)
     for (const [slot, { steps }] of this.#slots.entries()) {
       if (steps === 0 || this.#random() >= damageProbability) continue
-      for (const token of this.#randomSquare()) this.#startAgain(floats, slot * tokens + token, deviation)
+      const other = this.#otherSlot(slot)
+      for (const token of this.#randomSquare()) {
+        if (other === null) this.#startAgain(floats, slot * tokens + token, deviation)
+        else this.#copyState(floats, other * tokens + token, slot * tokens + token)
+      }
+    }
+  }
+
+  /** Whose state a damaged square takes; null for nobody's. */
+  #otherSlot(slot: number): number | null {
+    if (this.#random() < 0.5) return null
+    return (slot + 1 + Math.floor(this.#random() * (this.#recipe.slots - 1))) % this.#recipe.slots
+  }
+
+  #copyState(floats: Float32Array, from: number, to: number): void {
+    const { width } = this.#layout.shape
+    for (const { offset } of [this.#shared.y, this.#shared.z]) {
+      const base = offset / FLOAT_BYTES
+      floats.copyWithin(base + to * width, base + from * width, base + (from + 1) * width)
     }
   }
 

@@ -27,6 +27,8 @@ export interface StateNoise {
 /** A slot that holds a new example. */
 export interface FreshSlot {
   readonly slot: number
+  /** Whether it starts from the state that its slot is in. */
+  readonly isKept: boolean
   /** On where they start. */
   readonly noise: StateNoise | undefined
 }
@@ -84,7 +86,7 @@ export function trainingWorker({ memory, layout }: TrainingSetup, thread: number
     const gradients = shared.gradients[job.part]
     if (!gradients) throw new RangeError(`no part ${job.part}`)
     network.ops.zero(gradients.flat)
-    for (const fresh of job.fresh) startAfresh(fresh)
+    for (const fresh of job.fresh) if (!fresh.isKept) startAfresh(fresh)
     const outcomes: StepOutcome[] = []
     const first = job.part * slotsPerPart
     for (let slot = first; slot < first + slotsPerPart; slot += limits.samples) {

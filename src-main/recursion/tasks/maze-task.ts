@@ -65,7 +65,10 @@ export const mazeTask: Task<Maze, MazePath> = {
     })
   },
   parse: (input) => parseInput(schema, input),
-  encode: ({ side, cells }) => [{ height: side, width: side, tokens: Int32Array.from(cells) }],
+  encode({ side, cells }) {
+    const asked = Uint8Array.from(cells, (cell) => Number(cell !== MAZE_CELL.wall))
+    return [{ height: side, width: side, tokens: Int32Array.from(cells), asked }]
+  },
   decode({ cells }, [reading]) {
     const isMarked = (cell: number): boolean => reading?.answer[cell] === 1 && cells[cell] !== MAZE_CELL.wall
     return { path: [...cells.keys()].filter(isMarked) }

@@ -6,6 +6,11 @@ export interface Instance {
   readonly tokens: Int32Array
   /** Factor on each token's embedding; 1 where absent. Carries real-valued features. */
   readonly values?: Float32Array
+  /**
+   * 1 for every token whose class the answer is made of, where the answer is right only if each of them is: then no
+   * reading is surer of itself than of the least sure of them.
+   */
+  readonly asked?: Uint8Array
 }
 
 export interface Example {
@@ -20,6 +25,7 @@ export interface ReasoningStep {
   readonly answer: Int32Array
   /** Probability of each token's class. */
   readonly confidence: Float32Array
+  /** The halting head's, bounded by the least sure token where {@link Instance.asked} names any. */
   readonly haltProbability: number
   /** How far each token's latent z moved in this step: root mean square over its width. */
   readonly latentChange: Float32Array
