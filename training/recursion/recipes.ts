@@ -95,12 +95,13 @@ export const RECIPES: ReadonlyMap<string, TaskRecipe> = new Map<string, TaskReci
       ],
       // What follows is for mazes larger than these: a state that any beginning leads to, that stays, and that mends itself.
       variesOuter: true,
-      exploration: 0.5,
+      exploration: 0.6,
       startDeviation: 1,
       damageProbability: 0.15,
+      keptStartProbability: 0.25,
       shape: { ...network, mixer: { kind: 'convolution' }, width: 48, vocabulary: 4, classes: 2 },
       slots: 16,
-      steps: 8000,
+      steps: 12_000,
       // Weights from a small last stretch of small steps do worse on larger mazes than an average over a long one.
       finalLearningRateFraction: 0.3,
       averageDecay: 0.9995,
@@ -151,7 +152,9 @@ export const RECIPES: ReadonlyMap<string, TaskRecipe> = new Map<string, TaskReci
     'funnel-classification',
     {
       ...common,
-      ...deepening(2, 2),
+      // Forecasts get worse where more is computed.
+      cycles: { inner: 2, outer: 1 },
+      curriculum: [],
       shape: mlpShape(SIZES.funnelClassification, 48),
       slots: 64,
       steps: 2000,
@@ -162,6 +165,15 @@ export const RECIPES: ReadonlyMap<string, TaskRecipe> = new Map<string, TaskReci
   ],
   [
     'funnel-choice',
-    { ...common, ...deepening(2, 1), shape: mlpShape(SIZES.funnelChoice, 24), slots: 128, steps: 1000 },
+    {
+      ...common,
+      ...deepening(2, 1),
+      shape: mlpShape(SIZES.funnelChoice, 24),
+      slots: 128,
+      steps: 2000,
+      // A logged outcome says little: what it says that others do not is chance.
+      weightDecay: 2,
+      averageDecay: 0.999,
+    },
   ],
 ])
