@@ -9,12 +9,13 @@ const SUBJECT = 'chat'
 
 /** The machine serves one model at a time: choosing another one here loads it for guests, too. */
 export function ModelChoice() {
-  const { t } = useTranslation('chat')
+  const { t } = useTranslation(['chat', 'shell'])
   const view = useModels((state) => state.view)
   const load = useModels((state) => state.load)
   const command = useModels((state) => state.command)
   const asked = useModels((state) => state.commands[SUBJECT])
   const model = useStatus((state) => state.status?.model ?? null)
+  const unknown = useStatus((state) => state.status === null)
   const offline = useConnection((state) => state.phase === 'offline')
   const busy = useChat(isBusy)
   useEffect(() => void load(), [load])
@@ -23,7 +24,8 @@ export function ModelChoice() {
   const chosen = installed.find(({ chosen: isChosen }) => isChosen)
   const switching = asked?.phase === 'running'
   const known = installed.map(({ id, name }) => ({ value: id, label: name }))
-  const options = chosen === undefined ? [{ value: '', label: model?.name ?? t('noModel') }, ...known] : known
+  const none = unknown ? t('shell:state.connecting.label') : t('noModel')
+  const options = chosen === undefined ? [{ value: '', label: model?.name ?? none }, ...known] : known
   return (
     <div className="chat__model">
       <Select
