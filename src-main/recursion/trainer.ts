@@ -217,7 +217,7 @@ export class RecursionTrainer {
     for (let step = 1; step <= recipe.steps; step++) {
       const { cycles: deepest, supervisionSteps } = depthAt(step, recipe)
       const cycles = this.#cyclesOfStep(deepest)
-      const fresh = halted.map((slot) => this.#fill(slot, supervisionSteps))
+      const fresh = halted.flatMap((slot) => this.#fill(slot, supervisionSteps) ?? [])
       this.#damage()
       const outcomes = await this.#gradients(cycles, fresh)
       const norm = this.#update(step)
@@ -236,7 +236,8 @@ export class RecursionTrainer {
     return { inner, outer: 1 + Math.floor(this.#random() * outer) }
   }
 
-  #fill(slot: number, supervisionSteps: number): FreshSlot {
+  /** A new example moves in; what is returned starts afresh, null goes on from the state that its slot is in. */
+  #fill(slot: number, supervisionSteps: number): FreshSlot | null {
     const { instance, targets } = this.#draw()
     const tokens = this.#layout.height * this.#layout.width
     const { buffer } = this.#memory
@@ -256,8 +257,8 @@ export class RecursionTrainer {
     const minimumSteps = explores ? 2 + Math.floor(this.#random() * (supervisionSteps - 1)) : 0
     const { steps } = this.#slots[slot] as Slot
     this.#slots[slot] = { steps: 0, minimumSteps }
-    const isKept = steps > 0 && this.#happens(this.#recipe.keptStartProbability)
-    return { slot, isKept, noise: isKept ? undefined : this.#startNoise() }
+    if (steps > 0 && this.#happens(this.#recipe.keptStartProbability)) return null
+    return { slot, noise: this.#startNoise() }
   }
 
   /** Draws nothing where it never happens. */
@@ -273,12 +274,11 @@ export class RecursionTrainer {
 
   /** No thread works on the states while this runs. */
   #damage(): void {
-    const { damageProbability = 0, startDeviation: deviation = 0 } = this.#recipe
-    if (damageProbability === 0) return
+    const { damageProbability, startDeviation: deviation = 0 } = this.#recipe
     const tokens = this.#layout.height * this.#layout.width
     const floats = new Float32Array(this.#memory.buffer)
     for (const [slot, { steps }] of this.#slots.entries()) {
-      if (steps === 0 || this.#random() >= damageProbability) continue
+      if (steps === 0 || !this.#happens(damageProbability)) continue
       const other = this.#otherSlot(slot)
       for (const token of this.#randomSquare()) {
         if (other === null) this.#startAgain(floats, slot * tokens + token, deviation)

@@ -24,11 +24,9 @@ export interface StateNoise {
   readonly seed: number
 }
 
-/** A slot that holds a new example. */
+/** A slot whose new example starts afresh. */
 export interface FreshSlot {
   readonly slot: number
-  /** Whether it starts from the state that its slot is in. */
-  readonly isKept: boolean
   /** On where they start. */
   readonly noise: StateNoise | undefined
 }
@@ -86,7 +84,7 @@ export function trainingWorker({ memory, layout }: TrainingSetup, thread: number
     const gradients = shared.gradients[job.part]
     if (!gradients) throw new RangeError(`no part ${job.part}`)
     network.ops.zero(gradients.flat)
-    for (const fresh of job.fresh) if (!fresh.isKept) startAfresh(fresh)
+    for (const fresh of job.fresh) startAfresh(fresh)
     const outcomes: StepOutcome[] = []
     const first = job.part * slotsPerPart
     for (let slot = first; slot < first + slotsPerPart; slot += limits.samples) {
