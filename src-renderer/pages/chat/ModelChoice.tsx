@@ -2,6 +2,7 @@ import { useEffect } from 'react'
 import { useTranslation } from '../../i18n/index.ts'
 import { isBusy } from '../../stores/chat.ts'
 import { useChat, useConnection, useModels, useStatus } from '../../stores/context.tsx'
+import { describeHost } from '../../stores/host-state.ts'
 import { ErrorState, Select } from '../../widgets/index.ts'
 
 /** Where what was asked about the choice of a model in the chat is kept. */
@@ -9,14 +10,14 @@ const SUBJECT = 'chat'
 
 /** The machine serves one model at a time: choosing another one here loads it for guests, too. */
 export function ModelChoice() {
-  const { t } = useTranslation(['chat', 'shell'])
+  const { t } = useTranslation('chat')
   const view = useModels((state) => state.view)
   const load = useModels((state) => state.load)
   const command = useModels((state) => state.command)
   const asked = useModels((state) => state.commands[SUBJECT])
-  const model = useStatus((state) => state.status?.model ?? null)
-  const unknown = useStatus((state) => state.status === null)
-  const offline = useConnection((state) => state.phase === 'offline')
+  const status = useStatus((state) => state.status)
+  const loadError = useStatus((state) => state.loadError)
+  const phase = useConnection((state) => state.phase)
   const busy = useChat(isBusy)
   useEffect(() => void load(), [load])
 
@@ -24,7 +25,8 @@ export function ModelChoice() {
   const chosen = installed.find(({ chosen: isChosen }) => isChosen)
   const switching = asked?.phase === 'running'
   const known = installed.map(({ id, name }) => ({ value: id, label: name }))
-  const none = unknown ? t('shell:state.connecting.label') : t('noModel')
+  const model = status?.model ?? null
+  const none = status === null ? describeHost(phase, { status, loadError }).label : t('noModel')
   const options = chosen === undefined ? [{ value: '', label: model?.name ?? none }, ...known] : known
   return (
     <div className="chat__model">
@@ -32,7 +34,7 @@ export function ModelChoice() {
         label={t('model')}
         options={options}
         value={chosen?.id ?? ''}
-        disabled={offline || busy || switching || known.length === 0}
+        disabled={phase === 'offline' || busy || switching || known.length === 0}
         onChange={(id) => {
           if (id !== '' && id !== chosen?.id) void command(SUBJECT, 'models.load', { id })
         }}
