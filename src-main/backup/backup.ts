@@ -1,5 +1,5 @@
 import { basename, dirname, join } from 'node:path'
-import { type Clock, type Rng, readClockMs, systemRng, TiramiError } from '../kernel/index.ts'
+import { type Clock, LATEST_MS, type Rng, readClockMs, systemRng, TiramiError } from '../kernel/index.ts'
 import { exportStatement, lockDirectory, segmentNames, verifyLedger } from '../ledger/index.ts'
 import {
   BackupContent,
@@ -42,7 +42,6 @@ const LEDGER = 'ledger'
 const PENDING = 'restore'
 const SUMMARY = 'summary.json'
 const KEY_SUFFIX = '.key'
-const LATEST_MS = 253_402_300_799_999
 
 export interface BackupOptions {
   dataDirectory: string

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { TiramiError } from '../kernel/index.ts'
+import { LATEST_MS, TiramiError } from '../kernel/index.ts'
 import { FAST_PARENT, T0, withDirectory } from '../ledger/test-support.ts'
 import { DAY, EconomyHouse, HOUR, NODE, stranger, sumTrm } from './testing/economy-house.ts'
 
@@ -37,9 +37,7 @@ const clockMoves: fc.Arbitrary<ClockMove> = fc.oneof(
   { weight: 3, arbitrary: fc.constant({ to: T0 }) },
 )
 
-/** Years beyond can be read by nobody: those are in wrong-clock.test.ts. */
-const LATEST_MS = Date.UTC(9999, 11, 31)
-
+/** Later times can be read by nobody: those are in wrong-clock.test.ts. */
 function moved(clockMs: number, move: ClockMove): number {
   if (move === 'still') return clockMs
   return 'to' in move ? move.to : Math.min(Math.max(0, clockMs + move.by), LATEST_MS)

@@ -4,6 +4,7 @@ export { type PublicError, TiramiError, toPublicError } from './errors.ts'
 export { MerkleLog } from './merkle.ts'
 export {
   type Clock,
+  LATEST_MS,
   type Rng,
   readClockMs,
   systemClock,

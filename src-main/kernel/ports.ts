@@ -8,7 +8,7 @@ export interface Clock {
 }
 
 /** The last millisecond of the year 9999: later times have no usual notation, and adding to them loses digits. */
-const LATEST_MS = 253_402_300_799_999
+export const LATEST_MS = 253_402_300_799_999
 
 /**
  * The clock in whole milliseconds, as every record stores it.

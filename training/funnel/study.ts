@@ -1,4 +1,4 @@
-import { hexFromBytes, sha256 } from '../../src-main/kernel/index.ts'
+import { FLOP_PER_TRM, hexFromBytes, sha256 } from '../../src-main/kernel/index.ts'
 import type { AnyTask } from '../../src-main/recursion/index.ts'
 import { evaluate, type Proportion, proportion, readCheckpoint } from '../recursion/evaluate.ts'
 import { FUNNELS, type Funnel } from './funnels.ts'
@@ -110,8 +110,6 @@ const scoresOf = (items: Items, answers: readonly unknown[]): Outcomes =>
 const rateOf = (outcomes: Outcomes): Proportion =>
   proportion(outcomes.filter((outcome) => outcome === 1).length, outcomes.length)
 
-const FLOP_PER_TRM = 1e9
-
 async function studyFunnel(
   funnel: Funnel,
   trainings: readonly Training[],
@@ -215,7 +213,8 @@ function soldPolicy(
 export const costOf = ({
   bookedTrm,
   flopPerDecision,
-}: Pick<PolicyResult, 'bookedTrm' | 'flopPerDecision'>): number => bookedTrm ?? flopPerDecision / FLOP_PER_TRM
+}: Pick<PolicyResult, 'bookedTrm' | 'flopPerDecision'>): number =>
+  bookedTrm ?? flopPerDecision / Number(FLOP_PER_TRM)
 
 /** `against` are the recursive model's outcomes, of which the first ones are for the same questions. */
 function policyOf(
